@@ -1,0 +1,33 @@
+# Two commands are all a newcomer needs: `make serve` and `make test`. Each installs what it lacks.
+.DEFAULT_GOAL := help
+PYTHON ?=
+BIN := .venv/bin
+export PYTHON
+
+.PHONY: help install serve check test bench lock format
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.venv/installed: requirements.lock pyproject.toml scripts/install.sh
+	@bash scripts/install.sh
+
+install: .venv/installed ## build .venv with everything that runs and tests the project
+
+serve: .venv/installed ## serve on http://127.0.0.1:8787 (without a key: demo mode); ARGS="--port 9000"
+	@$(BIN)/relevo serve $(ARGS)
+
+check: .venv/installed ## format, lint, types, layers, fast tests: about a minute
+	@bash scripts/check.sh
+
+test: .venv/installed ## everything
+	@bash scripts/test.sh
+
+bench: .venv/installed ## CPU per request beside nginx, in the same run
+	@$(BIN)/python bench/run.py $(ARGS)
+
+format: .venv/installed ## rewrite the sources in the project's format
+	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix-only .
+
+lock: .venv/installed ## renew requirements.lock from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade -o requirements.lock

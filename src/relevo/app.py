@@ -1,0 +1,237 @@
+"""The only place that wires objects together and owns their lives."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from relevo.auth.dev_secret import ISSUER, ROW, development_secret
+from relevo.auth.tokens import Issuer, TokenVerifier
+from relevo.catalog.prices import PriceTable
+from relevo.config.load import Config, load
+from relevo.config.problems import ConfigError
+from relevo.core.clock import SystemClock
+from relevo.core.record import Observer
+from relevo.core.secret import Redactor, Secret
+from relevo.demo.control import Address, announce
+from relevo.demo.server import PATHS, DemoApp
+from relevo.http.admin import AdminApp
+from relevo.http.app import HttpApp, State
+from relevo.http.server import Listener, bind
+from relevo.providers.registry import Provider, is_loopback, resolve
+from relevo.routing.tasks import Task, build_tasks
+from relevo.service.chat import ChatService, Ports
+from relevo.store.record_writer import RecordWriter
+from relevo.telemetry.log import JsonLines, RequestLog
+from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
+from relevo.upstream.aiohttp_transport import AiohttpTransport
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A configuration with everything that it names looked up and checked."""
+
+    config: Config
+    providers: dict[str, Provider]
+    tasks: dict[str, Task]
+    prices: PriceTable
+    demo: bool
+    """Nothing is configured at all: the providers are simulated ones."""
+
+    @property
+    def needs_loopback(self) -> bool:
+        """Without an issuer anybody on this machine can sign tokens, so nobody else may reach the server."""
+        return not self.config.file.auth.issuers
+
+    @property
+    def data_dir(self) -> Path:
+        """Folder of the database and the development secret."""
+        return self.config.data_dir
+
+    def secrets(self) -> list[Secret]:
+        """Every secret that the configuration holds, for the redactor."""
+        found = [provider.api_key for provider in self.providers.values() if provider.api_key]
+        issuers = self.config.file.auth.issuers.values()
+        return found + [Secret(row.secret) for row in issuers if row.secret]
+
+
+def set_up(path: str | None = None) -> Setup:
+    """Load the configuration and look up what it names.
+
+    Raises:
+        ConfigError: With every error found.
+    """
+    config = load(path)
+    report = config.report
+    providers = resolve(config, report)
+    tasks = build_tasks(config, providers, report)
+    if report.at("error"):
+        raise ConfigError(report)
+    demo = config.path is None and not any(p.api_key for p in providers.values())
+    if demo:
+        report.problems.clear()  # they are about providers that will not be called
+    prices = PriceTable(config.file.prices, providers)
+    return Setup(config=config, providers=providers, tasks=tasks, prices=prices, demo=demo)
+
+
+def issuers_of(setup: Setup) -> dict[str, Issuer]:
+    """The issuer rows by their exact `iss`; the development secret where there is none."""
+    rows = setup.config.file.auth.issuers
+    if not rows:
+        secret = development_secret(setup.data_dir)
+        local = Issuer(name=ROW, issuer=ISSUER, secret=secret, leeway_s=0, lifetime_s_max=None)
+        return {ISSUER: local}
+    supabase = {"role": "authenticated"}  # an anon or service_role key is a valid token of the same secret
+    return {
+        row.issuer: Issuer(
+            name=name,
+            issuer=row.issuer,
+            secret=Secret(row.secret or ""),
+            audience=row.audience,
+            required_claims={**(supabase if row.platform == "supabase" else {}), **row.required_claims},
+        )
+        for name, row in rows.items()
+    }
+
+
+class Server:
+    """The running server: its listeners, and what they share."""
+
+    def __init__(self, setup: Setup, logs: JsonLines, host: str | None, port: int | None) -> None:
+        """Binds the sockets and opens the store.
+
+        Args:
+            setup: What to serve.
+            logs: Where logging goes; its redactor learns the secrets.
+            host: In place of `server.host`.
+            port: In place of `server.port`; with 0, the admin listener takes a free port too.
+
+        Raises:
+            ListenError: An address cannot be listened on.
+            StoreError: The store cannot be used.
+        """
+        file = setup.config.file
+        self._setup = setup
+        self._logs = logs
+        self._clock = SystemClock()
+        admin_port = 0 if port == 0 else file.admin.port
+        api_socket = bind(host or file.server.host, file.server.port if port is None else port, "--port")
+        admin_socket = bind(file.admin.host, admin_port, "[admin] port in relevo.toml, or --port 0")
+        self._metrics = Metrics()
+        self._writer = None
+        if file.record.keep_days:
+            self._writer = RecordWriter(
+                setup.config.database_path, keep_days=file.record.keep_days, clock=self._clock
+            )
+        self._demo = DemoApp(secrets.token_urlsafe(16), spanish=file.server.locale == "es") if setup.demo else None
+        self._transport = AiohttpTransport()
+        self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
+        self.api = Listener(self._app, api_socket, drain_s=file.server.drain_s)
+        self.admin = Listener(AdminApp(self._metrics_page, CONTENT_TYPE), admin_socket, drain_s=0)
+
+    def _state(self, setup: Setup, demo_url: str | None = None) -> State:
+        """Everything that requests need of one configuration."""
+        file = setup.config.file
+        issuers = issuers_of(setup)
+        self._logs.redactor = Redactor([*setup.secrets(), *(issuer.secret for issuer in issuers.values())])
+        providers = setup.providers
+        if demo_url:
+            providers = {
+                name: replace(providers[name], base_url=demo_url + path, needs_key=False)
+                for name, path in PATHS.items()
+            }
+        observers: list[Observer] = [RequestLog(), self._metrics]
+        if self._writer:
+            observers.append(self._writer)
+        return State(
+            chat=ChatService(
+                tasks=setup.tasks,
+                providers=providers,
+                prices=setup.prices,
+                timeouts=file.timeouts,
+                ports=Ports(transport=self._transport, clock=self._clock, observers=observers),
+                demo=setup.demo,
+            ),
+            verifier=TokenVerifier(issuers, self._clock),
+            allowed_origins=frozenset(file.server.allowed_origins),
+            locale=file.server.locale,
+            body_bytes_max=file.limits.body_bytes,
+        )
+
+    def _is_ready(self) -> bool:
+        return not self.api.should_exit and (self._writer is None or self._writer.healthy)
+
+    def _metrics_page(self) -> bytes:
+        self._metrics.dropped.set(self._writer.dropped if self._writer else 0)
+        return self._metrics.page()
+
+    async def run(self, when_ready: Callable[["Server"], None]) -> None:
+        """Serve until SIGTERM or SIGINT; running answers finish within `drain_s`. SIGHUP reloads."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self._transport.aclose)
+            if self._writer:
+                stack.callback(self._writer.close)
+            await self._run_demo(stack)
+            await self._run_beside(stack, self.admin)
+            serving = asyncio.ensure_future(self.api.run_until_stopped())
+            await self.api.ready.wait()
+            when_ready(self)
+            await serving
+
+    async def _run_demo(self, stack: contextlib.AsyncExitStack) -> None:
+        if self._demo is None:
+            return
+        listener = Listener(self._demo, bind("127.0.0.1", 0, ""), drain_s=0)
+        await self._run_beside(stack, listener)
+        address = Address(listener.url, self._demo.control_token)
+        stack.callback(announce(self._setup.data_dir, address).unlink, missing_ok=True)
+        self._app.state = self._state(self._setup, listener.url)
+
+    async def _run_beside(self, stack: contextlib.AsyncExitStack, listener: Listener) -> None:
+        """Run a listener that outlives the API's drain."""
+        running = asyncio.ensure_future(listener.run_until_stopped())
+        await listener.ready.wait()
+
+        async def end() -> None:
+            listener.stop()
+            await running
+
+        stack.push_async_callback(end)
+
+    def _stop(self) -> None:
+        """The first signal drains, the second ends at once."""
+        self.api.stop(at_once=self.api.should_exit)
+
+    def reload(self) -> None:
+        """Read the configuration again. A bad file keeps the old one; running requests keep theirs."""
+        if self._setup.demo:
+            _log.warning("demo mode has no configuration to reload: restart to leave it")
+            return
+        path = self._setup.config.path
+        try:
+            setup = set_up(os.fspath(path) if path else None)
+        except ConfigError as error:
+            _log.error("the configuration was not reloaded, the old one stays: %s", error)
+            return
+        old, new = self._setup.config.file, setup.config.file
+        if (old.server.host, old.server.port, old.admin, old.store) != (
+            new.server.host, new.server.port, new.admin, new.store
+        ):  # fmt: skip
+            _log.warning("a changed host, port or store takes effect with a restart only")
+        if setup.needs_loopback and not is_loopback(self.api.address[0]):
+            _log.error("the configuration was not reloaded: without an issuer relevo listens on loopback only")
+            return
+        self._setup = setup
+        self._app.state = self._state(setup)
+        _log.warning("the configuration was reloaded")

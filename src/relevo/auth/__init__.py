@@ -1,0 +1,1 @@
+"""Who is calling. The only maker of a `Principal`."""

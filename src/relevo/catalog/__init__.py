@@ -1,0 +1,1 @@
+"""What answers cost: prices as data and the arithmetic on them."""

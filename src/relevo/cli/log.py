@@ -1,0 +1,140 @@
+"""`relevo log`: the record as a table that a person can read."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+import msgspec
+from rich.text import Text
+
+from relevo.app import Setup
+from relevo.cli.common import config_option, examples, fail, json_option, load_or_exit
+from relevo.cli.tables import console, print_table
+from relevo.core.record import Attempt, RequestRecord
+from relevo.store.record_reader import Filter, RecordReader
+from relevo.store.sqlite import StoreError
+
+_POLL_S: Final = 0.3
+_PAGE: Final = 1000
+_NANO_USD: Final = 1_000_000_000
+_COLUMNS: Final = ("time (UTC)", "user", "task", "target", "outcome", "ms", "tokens", "USD", "why")
+_RIGHT: Final = ("ms", "tokens", "USD")
+_STYLES: Final = {"ok": "green", "failed": "red", "skipped": "yellow"}
+
+Show = Callable[[list[RequestRecord]], None]
+
+
+@click.command(
+    epilog=examples("relevo log", "relevo log --follow --user ana", "relevo log --failed --limit 200 --json")
+)
+@config_option
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Newest requests shown."
+)
+@click.option("--user", help="Only this user: the token's `sub`, or row:sub.")
+@click.option("--failed", is_flag=True, help="Only requests that failed, or in which a try failed.")
+@click.option("--follow", is_flag=True, help="Go on and show new requests as they end.")
+@json_option
+def log(config: str | None, limit: int, user: str | None, *, failed: bool, follow: bool, as_json: bool) -> None:
+    """Show requests and, under each, its tries in order, oldest first. Works while the server runs."""
+    setup = load_or_exit(config)
+    wanted = _filter(setup, user, failed=failed)
+    show = _print_json if as_json else _print_tables
+    try:
+        reader = RecordReader(setup.config.database_path)
+    except StoreError as error:
+        fail(str(error))
+    rows = reader.latest(wanted, limit=limit)
+    show([record for _, record in rows])
+    if not rows and not as_json:
+        click.echo("No request yet." if not (user or failed) else "No such request.", err=True)
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how one stops following
+            _follow(reader, wanted, rows[-1][0] if rows else 0, show)
+    reader.close()
+
+
+def _filter(setup: Setup, user: str | None, *, failed: bool) -> Filter:
+    """`row:sub` where the row is one of the issuers; any other colon belongs to the `sub`."""
+    if user is None:
+        return Filter(failed=failed)
+    row, colon, subject = user.partition(":")
+    rows = setup.config.file.auth.issuers.keys() or {"local"}
+    if colon and row in rows:
+        return Filter(issuer=row, subject=subject, failed=failed)
+    return Filter(subject=user, failed=failed)
+
+
+def _follow(reader: RecordReader, wanted: Filter, after: int, show: Show) -> None:
+    while True:
+        rows = reader.latest(wanted, limit=_PAGE, after=after)
+        if rows:
+            after = rows[-1][0]
+            show([record for _, record in rows])
+        time.sleep(_POLL_S)
+
+
+def _print_tables(records: list[RequestRecord]) -> None:
+    if not records:
+        return
+    rows: list[tuple[str | Text, ...]] = []
+    for record in records:
+        rows.append(_request_row(record))
+        rows.extend(_attempt_row(attempt) for attempt in record.attempts)
+    print_table(_COLUMNS, rows, right=_RIGHT)
+    console().print()
+
+
+def _request_row(record: RequestRecord) -> tuple[str | Text, ...]:
+    served = record.served
+    return (
+        _time(record.started_at_ms),
+        f"{record.issuer}:{record.subject}",
+        record.task or "-",
+        Text(served.provider if served else "-", "bold"),
+        Text(record.outcome, _STYLES[record.outcome]),
+        str(record.ms),
+        _tokens(served),
+        _usd(served.cost_nano_usd if served else None),
+        f"{record.http_status} {record.code}" if record.code else "",
+    )
+
+
+def _attempt_row(attempt: Attempt) -> tuple[str | Text, ...]:
+    why = [str(attempt.http_status)] if attempt.http_status and attempt.outcome == "failed" else []
+    why += [part for part in (attempt.code, attempt.upstream_code, attempt.detail) if part]
+    if attempt.phase:
+        why.append(f"(phase {attempt.phase})")
+    return (
+        "",
+        "",
+        f"  try {attempt.number}",
+        f"{attempt.provider}/{attempt.upstream_model}",
+        Text(attempt.outcome, _STYLES[attempt.outcome]),
+        str(attempt.ms),
+        _tokens(attempt),
+        _usd(attempt.cost_nano_usd),
+        " ".join(why),
+    )
+
+
+def _time(started_at_ms: int) -> str:
+    return datetime.fromtimestamp(started_at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _tokens(attempt: Attempt | None) -> str:
+    usage = attempt.usage if attempt else None
+    return f"{usage.input_tokens}+{usage.output_tokens}" if usage else ""
+
+
+def _usd(nano_usd: int | None) -> str:
+    return f"{nano_usd / _NANO_USD:.6f}" if nano_usd is not None else ""
+
+
+def _print_json(records: list[RequestRecord]) -> None:
+    for record in records:
+        row: dict[str, Any] = msgspec.to_builtins(record)
+        click.echo(msgspec.json.encode(row).decode())

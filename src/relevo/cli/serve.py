@@ -1,0 +1,52 @@
+"""`relevo serve`."""
+
+import asyncio
+import gc
+
+import click
+import uvloop
+
+from relevo.app import Server, Setup
+from relevo.cli.banner import print_banner
+from relevo.cli.common import config_option, examples, fail, load_or_exit, print_problems
+from relevo.http.server import ListenError
+from relevo.providers.registry import is_loopback
+from relevo.store.sqlite import StoreError
+from relevo.telemetry.log import set_up as set_up_logs
+
+
+@click.command(
+    epilog=examples(
+        "relevo serve",
+        "relevo serve --config /etc/relevo/relevo.toml --host 0.0.0.0 --port 80",
+        "GEMINI_API_KEY=… relevo serve",
+    )
+)
+@config_option
+@click.option("--host", help="Address to listen on, in place of [server] host.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port, in place of [server] port; 0 takes any free one, for the metrics too.",
+)
+def serve(config: str | None, host: str | None, port: int | None) -> None:
+    """Serve POST /api/ai/chat until Ctrl-C. SIGTERM drains, SIGHUP reads the configuration again."""
+    setup = load_or_exit(config)
+    print_problems(setup.config.report, setup.config.report.at("warning"))
+    listen_on = host or setup.config.file.server.host
+    if setup.needs_loopback and not is_loopback(listen_on):
+        fail(
+            f"without an issuer of session tokens relevo listens on loopback only, not on {listen_on}: "
+            "write [auth.issuers.…] into relevo.toml, or leave --host out"
+        )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(setup, host, port))
+    except (ListenError, StoreError, ValueError, OSError) as error:
+        fail(str(error))
+
+
+async def _run(setup: Setup, host: str | None, port: int | None) -> None:
+    server = Server(setup, set_up_logs(), host, port)
+    gc.freeze()  # what is loaded now stays: the collector need not look at it again with every request
+    await server.run(lambda running: print_banner(setup, running))

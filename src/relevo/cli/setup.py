@@ -1,0 +1,94 @@
+"""`relevo init`, `relevo check` and `relevo schema`: everything about the configuration file."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from relevo.app import Setup, set_up
+from relevo.cli.common import FOUND_PROBLEMS, config_option, examples, fail, json_option
+from relevo.config.defaults import INIT_FILE
+from relevo.config.load import DEFAULT_NAME
+from relevo.config.problems import ConfigError, Report
+from relevo.config.schema import File
+
+
+@click.command(epilog=examples("relevo init", "relevo init --config deploy/relevo.toml"))
+@config_option
+@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+def init(config: str | None, *, force: bool) -> None:
+    """Write a commented relevo.toml with the three tasks and today's models."""
+    path = Path(config or DEFAULT_NAME)
+    if path.exists() and not force:
+        fail(f"{path} is there already: --force replaces it")
+    try:
+        path.write_text(INIT_FILE, encoding="utf-8")
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}")
+    click.echo(f"Wrote {path}. Put your keys into .env beside it (GEMINI_API_KEY=…), then: relevo check")
+
+
+@click.command(epilog=examples("relevo schema > relevo.schema.json"))
+@config_option
+def schema(config: str | None) -> None:  # noqa: ARG001 - every command takes --config
+    """Print the JSON Schema of relevo.toml, for editors."""
+    document = msgspec.json.schema(File)
+    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    document["title"] = "relevo.toml"
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+@click.command(
+    epilog=examples("relevo check", "relevo check --live", "relevo check --config deploy/relevo.toml --json")
+)
+@config_option
+@click.option("--live", is_flag=True, help="Also ask each provider: is the model listed, does one cheap call work?")
+@json_option
+def check(config: str | None, *, live: bool, as_json: bool) -> None:
+    """Validate the configuration. Exit code 0: all is well; 1: problems were found; 2: could not run."""
+    try:
+        setup = set_up(config)
+        report = setup.config.report
+    except ConfigError as error:
+        _finish(error.report, as_json=as_json)
+    if live:
+        _check_live(setup, report)
+    _add_price_notes(setup, report)
+    _finish(report, as_json=as_json)
+
+
+def _check_live(setup: Setup, report: Report) -> None:
+    from relevo.cli.live import check_live  # noqa: PLC0415 - asks the network, and only then loads its client
+
+    if setup.demo:
+        report.add("note", (), "demo mode: there is no provider to ask")
+        return
+    asyncio.run(check_live(setup, report))
+
+
+def _add_price_notes(setup: Setup, report: Report) -> None:
+    for task in setup.tasks.values():
+        for index, target in enumerate(task.targets):
+            if setup.prices.of(target) is None and not setup.demo:
+                fix = f'add [prices."{target.name}"] with input and output'
+                path = ("tasks", task.name, "targets", index)
+                report.add("note", path, f"no price known, so the record shows no cost: {fix}")
+
+
+def _finish(report: Report, *, as_json: bool) -> None:
+    problems = report.at("error", "warning", "note")
+    if as_json:
+        rows = [
+            {"level": p.level, "place": report.place(p), "line": report.line(p.path), "message": p.message}
+            for p in problems
+        ]
+        click.echo(msgspec.json.encode({"source": report.source, "findings": rows}).decode())
+    else:
+        for problem in problems:
+            colour = {"error": "red", "warning": "yellow"}.get(problem.level, "cyan")
+            click.echo(f"{click.style(problem.level, fg=colour)}: {report.text(problem)}")
+        bad = len(report.at("error", "warning"))
+        click.echo(f"{report.source}: {'no problem' if not bad else f'{bad} problem' + 's' * (bad > 1)} found")
+    sys.exit(FOUND_PROBLEMS if report.at("error", "warning") else 0)

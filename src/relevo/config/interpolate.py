@@ -1,0 +1,49 @@
+"""`${NAME}` and `${NAME:-default}` in every string; secrets by reference only."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from relevo.config.document import Path
+from relevo.config.problems import Report
+
+_REFERENCE: Final = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_BARE_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}")
+_SECRET_KEYS: Final = frozenset({"api_key", "secret"})
+
+
+def interpolate(value: Any, environ: Mapping[str, str], report: Report, path: Path = ()) -> Any:
+    """`value` with every reference replaced. `$${` stands for a literal `${`.
+
+    A missing variable without default, and a secret written out, become errors of the report.
+    """
+    if isinstance(value, dict):
+        return {key: interpolate(item, environ, report, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [interpolate(item, environ, report, (*path, i)) for i, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    if path and path[-1] in _SECRET_KEYS and value and not _BARE_REFERENCE.fullmatch(value):
+        report.add("error", path, _literal_secret(path))
+        return ""
+    return _REFERENCE.sub(lambda match: _resolve(match, environ, report, path), value)
+
+
+def _resolve(match: re.Match[str], environ: Mapping[str, str], report: Report, path: Path) -> str:
+    name, default = match.group(1), match.group(2)
+    if name is None:
+        return "${"
+    found = environ.get(name)
+    if default is not None:
+        return found or default
+    if found is None:
+        fix = f"set it in the environment or in .env, or write ${{{name}:-}} to do without it"
+        report.add("error", path, f"the variable {name} is not set: {fix}")
+        return match.group()
+    return found
+
+
+def _literal_secret(path: Path) -> str:
+    owner = str(path[-2]) if len(path) > 1 else ""
+    name = re.sub(r"[^A-Z0-9]+", "_", f"{owner}_{path[-1]}".upper()).strip("_")
+    return f'a secret does not belong in this file: put it in the environment or in .env, and write "${{{name}}}"'

@@ -1,0 +1,73 @@
+"""What the file may say but this version does not do yet: refused or said aloud, never ignored in silence.
+
+Whatever touches money or identity is refused; what only bounds use is a warning.
+"""
+
+import re
+from typing import Any, Final
+
+from relevo.config.problems import Report
+from relevo.config.schema import File
+
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/*\s]+")
+SECRET_BYTES_MIN: Final = 32
+"""An HS256 secret shorter than its hash can be guessed (RFC 7518 §3.2)."""
+
+
+def check_support(file: File, data: dict[str, Any], report: Report) -> None:
+    """Add a finding for everything that cannot be honoured."""
+    _check_money(file, report)
+    _check_identity(file, report)
+    _check_tasks(file, report)
+    _check_server(file, report)
+    _check_limits(data, report)
+
+
+def _check_money(file: File, report: Report) -> None:
+    if file.credits and file.credits.enabled:
+        report.add("error", ("credits", "enabled"), "this version has no credits: write enabled = false")
+    if file.topups.stripe:
+        report.add("error", ("topups", "stripe"), "this version has no top-ups: remove the section")
+
+
+def _check_identity(file: File, report: Report) -> None:
+    for name, row in file.auth.issuers.items():
+        path = ("auth", "issuers", name)
+        if row.jwks_url or row.secret is None:
+            report.add("error", path, "this version verifies HS256 tokens only: remove jwks_url and write a secret")
+        elif len(row.secret.encode()) < SECRET_BYTES_MIN:
+            report.add("error", (*path, "secret"), f"an HS256 secret has at least {SECRET_BYTES_MIN} bytes")
+        if row.platform not in (None, "supabase"):
+            report.add("error", (*path, "platform"), "this version knows the platform supabase only")
+
+
+def _check_tasks(file: File, report: Report) -> None:
+    for name, task in file.tasks.items():
+        path = ("tasks", name)
+        if task.order != "listed":
+            report.add("error", (*path, "order"), 'this version tries targets as listed: write order = "listed"')
+        if task.keep:
+            report.add("error", (*path, "keep"), "this version keeps no prompts and answers: remove the key")
+        if task.on_cut != "error":
+            report.add("warning", (*path, "on_cut"), "not in force: this version has no streams")
+
+
+def _check_server(file: File, report: Report) -> None:
+    for index, origin in enumerate(file.server.allowed_origins):
+        if not _ORIGIN.fullmatch(origin):
+            fix = "write it as the browser sends it, such as https://app.example or http://localhost:5173"
+            report.add("error", ("server", "allowed_origins", index), f'"{origin}" is not an exact origin: {fix}')
+    if not file.store.url.startswith("sqlite:///") or file.store.url == "sqlite:///":
+        report.add("error", ("store", "url"), "this version keeps its record in SQLite: sqlite:///relevo.db")
+    if file.server.workers > 1:
+        report.add("error", ("server", "workers"), "this version runs in one process: write workers = 1")
+    if file.server.trusted_proxies:
+        report.add("warning", ("server", "trusted_proxies"), "not in force: no header of a proxy is read")
+    if (file.server.host, file.server.port) == (file.admin.host, file.admin.port) and file.server.port:
+        report.add("error", ("admin", "port"), "the admin listener needs a port of its own")
+
+
+def _check_limits(data: dict[str, Any], report: Report) -> None:
+    for key in data.get("limits", {}):
+        if key != "body_bytes":
+            report.add("warning", ("limits", key), "not in force: this version bounds the body only")

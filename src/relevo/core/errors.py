@@ -1,0 +1,160 @@
+"""What can go wrong, by stable names. Texts for people are made at the edge, from these facts.
+
+Two families: `GatewayError` is what a caller gets, `UpstreamError` is what one provider did. The second
+never leaves as it is: the spine turns a run of them into one of the first.
+"""
+
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Code(StrEnum):
+    """Stable error codes of `/api/ai/*`. Callers switch on them; they never change their meaning."""
+
+    INVALID_JSON = "invalid_json"
+    INVALID_REQUEST = "invalid_request"
+    UNKNOWN_TASK = "unknown_task"
+    UNKNOWN_PROVIDER = "unknown_provider"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
+    CONTENT_FILTERED = "content_filtered"
+    UNAUTHENTICATED = "unauthenticated"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105 - the name of an error
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of an error
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    ALL_PROVIDERS_FAILED = "all_providers_failed"
+    INTERNAL_ERROR = "internal_error"
+    UNAVAILABLE = "unavailable"
+
+
+STATUS: Final[dict[Code, int]] = {
+    Code.INVALID_JSON: 400,
+    Code.INVALID_REQUEST: 400,
+    Code.UNKNOWN_TASK: 400,
+    Code.UNKNOWN_PROVIDER: 400,
+    Code.MODEL_NOT_ALLOWED: 400,
+    Code.CONTEXT_LENGTH_EXCEEDED: 400,
+    Code.CONTENT_FILTERED: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.INVALID_TOKEN: 401,
+    Code.TOKEN_EXPIRED: 401,
+    Code.FORBIDDEN: 403,
+    Code.NOT_FOUND: 404,
+    Code.METHOD_NOT_ALLOWED: 405,
+    Code.BODY_TOO_LARGE: 413,
+    Code.UNSUPPORTED_MEDIA_TYPE: 415,
+    Code.ALL_PROVIDERS_FAILED: 500,
+    Code.INTERNAL_ERROR: 500,
+    Code.UNAVAILABLE: 503,
+}
+if STATUS.keys() != set(Code):  # a code without a status cannot be imported
+    raise AssertionError(set(Code) ^ STATUS.keys())
+
+
+class GatewayError(Exception):
+    """An error that a caller may see.
+
+    Args:
+        code: The stable name.
+        text: Key of the text for people, in `http/texts.py`; the code itself where there is only one.
+        extra: Further members of the error's JSON body.
+        values: What the text is filled with. Never a secret, never a provider's words.
+    """
+
+    def __init__(
+        self, code: Code, text: str | None = None, *, extra: dict[str, Any] | None = None, **values: object
+    ) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.text = text or code.value
+        self.extra = extra or {}
+        self.values = values
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of this error."""
+        return STATUS[self.code]
+
+
+class CallerGone(Exception):
+    """The caller left before its request was whole: half a prompt is never run."""
+
+
+class Phase(StrEnum):
+    """How far an attempt had come. All but the last may fall back without the caller noticing."""
+
+    CONNECT = "connect"
+    SEND = "send"
+    HEADERS = "headers"
+    FIRST_EVENT = "first_event"
+    BODY = "body"
+
+
+class Fault(StrEnum):
+    """What one provider did instead of answering; the `code` of an attempt. Stable names."""
+
+    CONNECT_FAILED = "connect_failed"
+    """No connection: unknown host, refused, TLS not trusted."""
+    CONNECT_TIMEOUT = "connect_timeout"
+    FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - a deadline's name
+    """Connected, then silent until the deadline for the first token."""
+    IDLE_TIMEOUT = "idle_timeout"
+    TOTAL_TIMEOUT = "total_timeout"
+    CONNECTION_LOST = "connection_lost"
+    """Closed or reset before the answer was whole."""
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    SERVER_ERROR = "server_error"
+    CREDENTIAL_REFUSED = "credential_refused"
+    """The provider refused our key: the operator's fault, never a 401 to the caller."""
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    """The provider wants money from the operator."""
+    MODEL_NOT_FOUND = "model_not_found"
+    REQUEST_REFUSED = "request_refused"
+    CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
+    CONTENT_FILTERED = "content_filtered"
+    NOT_JSON = "not_json"
+    WRONG_CONTENT_TYPE = "wrong_content_type"
+    BAD_REPLY = "bad_reply"
+    """JSON, but not of the shape that the dialect promises."""
+    EMPTY_REPLY = "empty_reply"
+    USAGE_MISSING = "usage_missing"
+    """A whole answer without token counts: it can be neither accounted for nor trusted to be whole."""
+    REPLY_TOO_LARGE = "reply_too_large"
+    UNEXPECTED_STATUS = "unexpected_status"
+    ERROR_IN_REPLY = "error_in_reply"
+    """An error inside an answer that began with status 200."""
+
+
+BLAMES_REQUEST: Final = frozenset({Fault.REQUEST_REFUSED, Fault.CONTEXT_LENGTH_EXCEEDED, Fault.CONTENT_FILTERED})
+"""Faults by which a provider says that the request itself is wrong. 400 only when every target says so."""
+
+
+class UpstreamError(Exception):
+    """One attempt failed. Carries facts only; `detail` is in our words and holds no text of the provider.
+
+    A provider's own message may repeat the prompt or our key, so of it only a short structured code is kept.
+    """
+
+    def __init__(
+        self,
+        fault: Fault,
+        *,
+        detail: str = "",
+        http_status: int | None = None,
+        upstream_code: str | None = None,
+    ) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+        self.detail = detail
+        self.http_status = http_status
+        self.upstream_code = upstream_code
+
+    @property
+    def blames_request(self) -> bool:
+        """Whether the provider says that the request is wrong, and not that it could not answer."""
+        return self.fault in BLAMES_REQUEST

@@ -1,0 +1,22 @@
+"""Identifiers are made here and nowhere else; a caller's id is never taken over (SECURITY: free calls)."""
+
+import secrets
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: sorts as it counts, and has no letter that reads as a digit."""
+
+
+def request_id(wall_s: float) -> str:
+    """A new id for a request: `req_`, ten characters of time in ms, sixteen at random (80 bits).
+
+    Ids sort by time, so the rows of the record lie on disk in the order in which they came.
+    """
+    return f"req_{_base32(int(wall_s * 1000), 10)}{_base32(secrets.randbits(80), 16)}"
+
+
+def _base32(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        digits.append(_ALPHABET[number & 31])
+        number >>= 5
+    return "".join(reversed(digits))

@@ -1,0 +1,62 @@
+"""What is written down of a request and of each try, and who may watch. No prompt, no answer, no key."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from relevo.core.types import Usage
+
+Outcome = Literal["ok", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of one target, or the decision not to try it."""
+
+    number: int
+    """Counts from 1 within the request, in the order of the plan."""
+    provider: str
+    upstream_model: str
+    outcome: Outcome
+    code: str | None = None
+    """Why it failed (a `Fault`) or was passed over (`no_key`, …). None: it answered."""
+    phase: str | None = None
+    """How far a failed try had come."""
+    http_status: int | None = None
+    upstream_code: str | None = None
+    """The provider's own error code, where it has a short structured one."""
+    detail: str | None = None
+    ms: int = 0
+    usage: Usage | None = None
+    cost_nano_usd: int | None = None
+    """None: the price is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """One request of an authenticated caller, finished one way or the other."""
+
+    id: str
+    started_at_ms: int
+    """Milliseconds since 1970, UTC."""
+    issuer: str
+    subject: str
+    task: str | None
+    outcome: Literal["ok", "failed"]
+    code: str | None
+    """The error code that the caller got. None: an answer."""
+    http_status: int
+    ms: int
+    attempts: tuple[Attempt, ...] = ()
+    demo: bool = False
+
+    @property
+    def served(self) -> Attempt | None:
+        """The attempt that answered."""
+        return next((attempt for attempt in self.attempts if attempt.outcome == "ok"), None)
+
+
+class Observer(Protocol):
+    """A sink for finished requests. Called on the event loop: must return at once and never raise."""
+
+    def request_finished(self, record: RequestRecord, /) -> None:
+        """Take note of one finished request."""

@@ -1,0 +1,51 @@
+"""A secret that cannot be printed by accident, and the redactor that catches what others echo."""
+
+from collections.abc import Iterable
+from typing import Final
+
+MASK: Final = "[redacted]"
+_LENGTH_MIN: Final = 6
+"""Shorter values are not redacted: a key of three letters would blank out half of every text."""
+
+
+class Secret:
+    """A provider key or signing secret. `str`, `repr` and formatting give a mask; `reveal` the value."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself. Call this only where it is put on the wire or into a signature."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+
+class Redactor:
+    """Blanks out known secrets in a text that came from outside (a provider may echo our key)."""
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        values = {secret.reveal() for secret in secrets}
+        self._values = sorted((v for v in values if len(v) >= _LENGTH_MIN), key=len, reverse=True)
+
+    def clean(self, text: str) -> str:
+        """`text` with every known secret replaced by a mask."""
+        for value in self._values:
+            if value in text:
+                text = text.replace(value, MASK)
+        return text

@@ -1,0 +1,138 @@
+"""The nouns of a chat call, between the caller's dialect and the provider's.
+
+Three names for a model and never a bare one: `requested_model` (what the caller asked for),
+`upstream_model` (what we ask the provider for), `response_model` (what the provider says it used).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A piece of text in a message of several parts."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A picture, by URL or as a `data:` URL. relevo never fetches it; the provider may."""
+
+    url: str
+    detail: str | None = None
+
+
+Part = TextPart | ImagePart
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function the model wants called. `arguments` is JSON as text, unparsed: models make mistakes."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of the conversation."""
+
+    role: Role
+    content: str | tuple[Part, ...] | None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """Sampling and format, as in the OpenAI API. None: the provider's default."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    response_format: dict[str, Any] | None = None
+    tools: tuple[dict[str, Any], ...] = ()
+    tool_choice: str | dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One canonical request. Immutable: each attempt is encoded anew from it."""
+
+    messages: tuple[Message, ...]
+    params: Params
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Billable tokens. The sums include their parts: cached is in input, reasoning is in output."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0
+    reasoning_output_tokens: int = 0
+
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer of a provider."""
+
+    content: str
+    finish_reason: FinishReason
+    usage: Usage
+    response_model: str
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One place to ask: a provider with a model, and what is true of it in this task."""
+
+    provider: str
+    upstream_model: str
+    max_tokens: int | None = None
+    """The most output tokens asked for; a caller's larger wish is cut to it. None: no limit of ours."""
+    first_token_s: float | None = None
+    """Longest wait for the first token here. None: the default, longer for models that think in silence."""
+    stream_upstream: bool | None = None
+    """Ask the provider to stream. None: yes wherever its dialect's stream carries all of the plain answer."""
+
+    @property
+    def name(self) -> str:
+        """`provider/model`, as prices and pins write it."""
+        return f"{self.provider}/{self.upstream_model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling. Made only by `auth`, from a verified token."""
+
+    issuer: str
+    """Name of the issuer's row in the configuration; `local` for the development secret."""
+    subject: str
+    """The token's `sub`. Unique within its issuer only: an account is the pair."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatWish:
+    """What a caller of `/api/ai/chat` asked for, before order, locks and limits of the task apply."""
+
+    messages: tuple[Message, ...]
+    params: Params
+    system: str | None = None
+    task: str | None = None
+    provider: str | None = None
+    requested_model: str | None = None
+    use_fallback: bool = True
+    fields: frozenset[str] = field(default_factory=frozenset)
+    """Names of lockable fields that the caller set: system, temperature, tools, response_format, max_tokens."""

@@ -1,0 +1,119 @@
+"""The ASGI application of all three simulated providers, and the control that breaks and heals them."""
+
+import asyncio
+import hmac
+from typing import Any, Final
+
+import msgspec
+
+from relevo.demo.answers import answer_text, plain_body, stream_chunks, usage
+from relevo.demo.faults import MODES, STATUSES, Break, error_body
+from relevo.http.messages import Receive, Scope, Send
+
+PATHS: Final = {
+    "gemini": "/gemini/v1beta/openai",
+    "qwen": "/qwen/compatible-mode/v1",
+    "deepseek": "/deepseek",
+}
+"""Where each provider's API begins: what takes the place of its `base_url`."""
+_CHAT: Final = "/chat/completions"
+_CONTROL: Final = "/_demo/"
+_CHUNK_GAP_S: Final = 0.005
+_HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+class DemoApp:
+    """Three providers on one port, told apart by their path."""
+
+    def __init__(self, control_token: str, *, spanish: bool) -> None:
+        self.control_token = control_token
+        self._spanish = spanish
+        self.broken: dict[str, Break] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        path: str = scope["path"]
+        body = await _read(receive)
+        if path.startswith(_CONTROL):
+            await self._control(scope, path.removeprefix(_CONTROL), body, send)
+            return
+        provider = next((name for name, base in PATHS.items() if path == base + _CHAT), None)
+        if provider is None or scope["method"] != "POST":
+            await _send(send, 404, b'{"error":{"message":"not found","type":"invalid_request_error"}}')
+            return
+        await self._chat(provider, msgspec.json.decode(body), receive, send)
+
+    async def _control(self, scope: Scope, provider: str, body: bytes, send: Send) -> None:
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        if not hmac.compare_digest(given, f"Bearer {self.control_token}".encode()):
+            await _send(send, 401, b'{"error":"wrong control token"}')
+            return
+        if provider in PATHS and scope["method"] == "PUT":
+            wanted = msgspec.json.decode(body, type=Break)
+            if wanted.mode not in MODES or wanted.status not in STATUSES:
+                await _send(send, 400, b'{"error":"unknown mode or status"}')
+                return
+            self.broken[provider] = wanted
+        elif provider in PATHS and scope["method"] == "DELETE":
+            self.broken.pop(provider, None)
+        await _send(send, 200, msgspec.json.encode(self.broken))
+
+    async def _chat(self, provider: str, request: dict[str, Any], receive: Receive, send: Send) -> None:
+        model, messages = request["model"], request["messages"]
+        broken = self.broken.get(provider)
+        if broken and await _fail_at_once(provider, broken, receive, send):
+            return
+        mode = broken.mode if broken else None
+        text = answer_text(provider, model, messages, spanish=self._spanish)
+        counts = None if mode == "no-usage" else usage(messages, text)
+        if mode == "half-json":
+            whole = plain_body(model, text, counts)
+            await _send(send, 200, whole[: len(whole) // 2])
+        elif request.get("stream"):
+            await _stream(send, stream_chunks(provider, model, text, counts), cut=mode == "cut")
+        else:
+            await _send(send, 200, plain_body(model, text, counts))
+
+
+async def _fail_at_once(provider: str, broken: Break, receive: Receive, send: Send) -> bool:
+    """Do what a broken provider does before any answer. False: the fault comes later, or inside the answer."""
+    match broken.mode:
+        case "status":
+            body, content_type = error_body(provider, broken.status)
+            await _send(send, broken.status, msgspec.json.encode(body), content_type)
+        case "html":
+            await _send(send, 200, _HTML, "text/html")
+        case "empty":
+            await _send(send, 200, b"")
+        case "silent":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        case _:
+            return False
+    return True
+
+
+async def _stream(send: Send, chunks: list[bytes], *, cut: bool) -> None:
+    headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for chunk in chunks[: len(chunks) // 2] if cut else chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await asyncio.sleep(_CHUNK_GAP_S)
+    if not cut:  # else the server closes a connection whose answer is not finished
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _send(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:
+    headers = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _read(receive: Receive) -> bytes:
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body

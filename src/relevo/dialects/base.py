@@ -1,0 +1,82 @@
+"""The protocol that every dialect fulfils, and the facts by which two providers of one dialect differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from relevo.core.errors import Fault, UpstreamError
+from relevo.core.events import Event
+from relevo.core.secret import Secret
+from relevo.core.types import Call, Completion, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Facts about one provider, each with a careful default. A row of data, never a branch."""
+
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """Name of the output limit on the wire."""
+    seed_field: str | None = "seed"
+    """Name of the seed on the wire. None: the provider has none, and the caller's is left out."""
+    stream_options: bool = True
+    """Whether `stream_options.include_usage` may be sent (else usage comes unasked)."""
+    developer_role: bool = False
+    """Whether messages may have the role `developer`; else they become `system`."""
+    images: bool = True
+    """Whether any of its models takes pictures."""
+    error_codes: Mapping[str, Fault] = field(default_factory=dict)
+    """What this provider's own error codes mean, where they differ from the dialect's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireRequest:
+    """A request as it goes on the wire. `headers` hold the key: never log them."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class EventDecoder(Protocol):
+    """Turns the bytes of one streamed answer into events. Made anew for each attempt."""
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Events that are complete with this chunk, wherever the network cut it.
+
+        Raises:
+            UpstreamError: The stream carries an error, or is not what the dialect promises.
+        """
+
+    def close(self) -> list[Event]:
+        """The last events, once the connection has ended. Raises as `feed`."""
+
+
+class Dialect(Protocol):
+    """One wire format. Pure, and safe to call again for every attempt."""
+
+    name: str
+
+    def encode_request(
+        self,
+        call: Call,
+        target: Target,
+        *,
+        base_url: str,
+        api_key: Secret | None,
+        profile: Profile,
+        stream: bool,
+    ) -> WireRequest:
+        """The request for one target."""
+
+    def decode_reply(self, body: bytes, profile: Profile) -> Completion:
+        """A plain answer of status 200.
+
+        Raises:
+            UpstreamError: It is an error, or not what the dialect promises.
+        """
+
+    def decode_error(self, http_status: int, body: bytes, profile: Profile) -> UpstreamError:
+        """What an answer of another status means. Never raises, whatever the body holds."""
+
+    def events(self, profile: Profile) -> EventDecoder:
+        """A decoder for one streamed answer."""

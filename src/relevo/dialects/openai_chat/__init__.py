@@ -1,0 +1,44 @@
+"""The OpenAI chat completions API, and the many servers that speak it with an accent of their own.
+
+Sources: the OpenAI API reference and recorded exchanges of the providers, as gathered 2026-11-22.
+"""
+
+from relevo.core.errors import UpstreamError
+from relevo.core.secret import Secret
+from relevo.core.types import Call, Completion, Target
+from relevo.dialects.base import EventDecoder, Profile, WireRequest
+from relevo.dialects.openai_chat.errors import classify
+from relevo.dialects.openai_chat.reply import decode_reply
+from relevo.dialects.openai_chat.request import encode_request
+from relevo.dialects.openai_chat.stream import StreamDecoder
+
+
+class OpenAIChat:
+    """The dialect `openai_chat`. See `relevo.dialects.base.Dialect`."""
+
+    name = "openai_chat"
+
+    def encode_request(
+        self,
+        call: Call,
+        target: Target,
+        *,
+        base_url: str,
+        api_key: Secret | None,
+        profile: Profile,
+        stream: bool,
+    ) -> WireRequest:
+        """See `Dialect.encode_request`."""
+        return encode_request(call, target, base_url=base_url, api_key=api_key, profile=profile, stream=stream)
+
+    def decode_reply(self, body: bytes, profile: Profile) -> Completion:
+        """See `Dialect.decode_reply`."""
+        return decode_reply(body, profile)
+
+    def decode_error(self, http_status: int, body: bytes, profile: Profile) -> UpstreamError:
+        """See `Dialect.decode_error`."""
+        return classify(http_status, body, profile)
+
+    def events(self, profile: Profile) -> EventDecoder:
+        """See `Dialect.events`."""
+        return StreamDecoder(profile)

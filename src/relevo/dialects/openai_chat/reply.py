@@ -1,0 +1,166 @@
+"""Answers: a plain body, and the pieces that a plain body and a stream chunk have in common."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from relevo.core.errors import Fault, UpstreamError
+from relevo.core.events import (
+    Assembler,
+    End,
+    Event,
+    Finish,
+    ModelSeen,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    UsageSeen,
+)
+from relevo.core.types import Completion
+from relevo.dialects.base import Profile
+from relevo.dialects.openai_chat.errors import from_error_object
+from relevo.dialects.openai_chat.usage import finish_reason, usage
+
+
+class _Choice(msgspec.Struct):
+    message: Any = None
+    delta: Any = None
+    finish_reason: Any = None
+
+
+class _Body(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    model: Any = None
+    usage: Any = None
+    x_groq: Any = None
+    error: Any = None
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+def decode_reply(body: bytes, profile: Profile) -> Completion:
+    """A plain answer. Blank lines before it are legal (DeepSeek's keep-alive)."""
+    text = body.strip()
+    if not text:
+        raise UpstreamError(Fault.EMPTY_REPLY, detail="status 200 with an empty body")
+    assembler = Assembler()
+    for event in decode_chunk(text, profile):
+        assembler.add(event)
+    assembler.add(End())
+    return assembler.completion()
+
+
+def decode_chunk(data: bytes, profile: Profile) -> list[Event]:
+    """The events of one JSON object: a whole answer or one chunk of a stream.
+
+    Raises:
+        UpstreamError: It is an error, is no JSON, or is of another shape.
+    """
+    try:
+        parsed = _body.decode(data)
+    except msgspec.ValidationError:
+        raise _unknown_shape(data, profile) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UpstreamError(Fault.NOT_JSON, detail=describe(data)) from None
+    if parsed.error:
+        raise _error_in_reply(msgspec.json.decode(data), profile)
+    if parsed.choices is None:
+        raise _unknown_shape(data, profile)
+    return list(_events(parsed))
+
+
+def describe(data: bytes) -> str:
+    """What a body looks like, without a word of it."""
+    head = data.lstrip()[:1]
+    kind = "HTML or XML" if head == b"<" else "broken JSON" if head in (b"{", b"[") else "plain text"
+    return f"{kind}, {len(data)} bytes"
+
+
+def _unknown_shape(data: bytes, profile: Profile) -> UpstreamError:
+    decoded = msgspec.json.decode(data)
+    wrapped = decoded[0] if isinstance(decoded, list) and decoded else decoded
+    if isinstance(wrapped, dict) and (wrapped.get("error") or ("code" in wrapped and "message" in wrapped)):
+        return _error_in_reply(wrapped, profile)
+    return UpstreamError(Fault.BAD_REPLY, detail=f"JSON without choices, {len(data)} bytes")
+
+
+def _error_in_reply(decoded: Any, profile: Profile) -> UpstreamError:
+    """An error inside a 200: its code counts where it is known, else it is a failed answer."""
+    error = from_error_object(decoded, _embedded_status(decoded), profile)
+    fault = Fault.ERROR_IN_REPLY if error.fault is Fault.UNEXPECTED_STATUS else error.fault
+    return UpstreamError(fault, http_status=200, upstream_code=error.upstream_code, detail="an error inside a 200")
+
+
+def _embedded_status(decoded: Any) -> int:
+    """The HTTP status that an error inside a 200 names as its `code` (OpenRouter, Gemini), else 200."""
+    error = decoded.get("error") if isinstance(decoded, dict) else None
+    if isinstance(error, dict):
+        for key in ("code", "status_code"):
+            if isinstance(error.get(key), int) and 400 <= error[key] <= 599:  # noqa: PLR2004
+                return int(error[key])
+    return 200
+
+
+def _events(parsed: _Body) -> Iterator[Event]:
+    if isinstance(parsed.model, str) and parsed.model:
+        yield ModelSeen(parsed.model)
+    for choice in parsed.choices or []:
+        piece = choice.message if choice.message is not None else choice.delta
+        if isinstance(piece, dict):
+            yield from _piece(piece)
+        reason = finish_reason(choice.finish_reason)
+        if reason:
+            yield Finish(reason)
+    counts = usage(parsed.usage)
+    if counts is None and isinstance(parsed.x_groq, dict):
+        counts = usage(parsed.x_groq.get("usage"))
+    if counts:
+        yield UsageSeen(counts)
+
+
+def _piece(piece: dict[str, Any]) -> Iterator[Event]:
+    for key in ("reasoning_content", "reasoning"):
+        if isinstance(piece.get(key), str) and piece[key]:
+            yield ReasoningDelta(piece[key])
+    yield from _content(piece.get("content"))
+    refusal = piece.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        yield TextDelta(refusal)
+    calls = piece.get("tool_calls")
+    if isinstance(calls, list):
+        for position, call in enumerate(calls):
+            if isinstance(call, dict):
+                yield _tool_call(call, position)
+
+
+def _content(content: Any) -> Iterator[Event]:
+    if isinstance(content, str):
+        if content:
+            yield TextDelta(content)
+    elif isinstance(content, list):  # Mistral's reasoning models: a list of thinking and text
+        for part in content:
+            if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
+                yield TextDelta(part["text"])
+            elif isinstance(part, dict) and part.get("type") == "thinking":
+                yield ReasoningDelta("")
+
+
+def _tool_call(call: dict[str, Any], position: int) -> ToolCallDelta:
+    function = call.get("function")
+    function = function if isinstance(function, dict) else {}
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
+    index = call.get("index")
+    return ToolCallDelta(
+        index=index if isinstance(index, int) else position,
+        id=_text(call.get("id")),
+        name=_text(function.get("name")),
+        arguments=arguments,
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,155 @@
+"""The ASGI application for callers: routes, identity, errors. Every route is on one table."""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from relevo.auth.tokens import TokenVerifier
+from relevo.core.clock import Clock
+from relevo.core.errors import CallerGone, Code, GatewayError
+from relevo.core.ids import request_id
+from relevo.core.types import Principal
+from relevo.http.chat_answer import answer_response, encode
+from relevo.http.chat_body import parse_chat_body
+from relevo.http.cors import cors_headers, preflight
+from relevo.http.errors import error_response
+from relevo.http.messages import Receive, Request, Response, Scope, Send
+from relevo.http.texts import Locale
+from relevo.service.chat import ChatService
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that requests need of one configuration. A reload swaps it whole; running requests keep theirs."""
+
+    chat: ChatService
+    verifier: TokenVerifier
+    allowed_origins: Collection[str]
+    locale: Locale
+    body_bytes_max: int
+
+
+class Counts(Protocol):
+    """Counts what was refused before anybody was known."""
+
+    def refused_before_auth(self, code: str, /) -> None:
+        """One more request refused with this code."""
+
+
+Handler = Callable[[Request, State], Awaitable[Response]]
+
+
+class Route(NamedTuple):
+    """One path: its method and what answers it."""
+
+    method: str
+    handler: Handler
+
+
+class HttpApp:
+    """`POST /api/ai/chat` and its neighbours."""
+
+    def __init__(self, state: State, clock: Clock, counts: Counts, is_ready: Callable[[], bool]) -> None:
+        self.state = state
+        """Replaced by a reload."""
+        self._clock = clock
+        self._counts = counts
+        self._is_ready = is_ready
+        self._routes: Final[dict[str, Route]] = {
+            "/api/ai/chat": Route("POST", self._chat),
+            "/api/ai/tasks": Route("GET", self._tasks),
+            "/healthz": Route("GET", self._healthz),
+            "/readyz": Route("GET", self._readyz),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"relevo speaks HTTP only, not {scope['type']}")
+        state = self.state
+        request = Request(scope, receive, request_id(self._clock.wall_s()))
+        try:
+            response = await self._answer(request, state)
+        except CallerGone:
+            return
+        response.headers.append((b"x-request-id", request.id.encode()))
+        response.headers.extend(cors_headers(request, state.allowed_origins))
+        await response.send(send)
+
+    async def _answer(self, request: Request, state: State) -> Response:
+        try:
+            return await self._route(request, state)
+        except GatewayError as known:
+            error = known
+        except CallerGone:
+            raise
+        except Exception:  # noqa: BLE001 - the edge: a bug becomes a fixed text and a line in the log
+            _log.exception("bug while answering %s", request.id)
+            error = GatewayError(Code.INTERNAL_ERROR)
+        return error_response(
+            error,
+            request.id,
+            locale=state.locale,
+            accept_language=request.header(b"accept-language"),
+            demo=state.chat.demo,
+        )
+
+    async def _route(self, request: Request, state: State) -> Response:
+        route = self._routes.get(request.path)
+        if route is None:
+            self._counts.refused_before_auth(Code.NOT_FOUND)
+            raise GatewayError(Code.NOT_FOUND)
+        if request.method == "OPTIONS" and request.header(b"access-control-request-method"):
+            return preflight(request, state.allowed_origins)
+        if request.method != route.method:
+            self._counts.refused_before_auth(Code.METHOD_NOT_ALLOWED)
+            raise GatewayError(Code.METHOD_NOT_ALLOWED, allowed=route.method)
+        return await route.handler(request, state)
+
+    def _authenticate(self, request: Request, state: State) -> Principal:
+        """Who is calling. Every handler that serves anything of value begins with this."""
+        try:
+            return state.verifier.verify(_bearer(request))
+        except GatewayError as error:
+            self._counts.refused_before_auth(error.code)
+            raise
+
+    async def _chat(self, request: Request, state: State) -> Response:
+        principal = self._authenticate(request, state)
+        with state.chat.visit(principal, request.id) as visit:
+            body = await request.json_body(state.body_bytes_max)
+            answer = await state.chat.chat(visit, parse_chat_body(body))
+        return answer_response(answer, request.id, demo=state.chat.demo)
+
+    async def _tasks(self, request: Request, state: State) -> Response:
+        self._authenticate(request, state)
+        tasks = [
+            {
+                "task": task.name,
+                "credits": task.credits,
+                "targets": [{"provider": t.provider, "model": t.upstream_model} for t in task.targets],
+            }
+            for task in state.chat.tasks.values()
+        ]
+        return Response(200, encode(tasks))
+
+    async def _healthz(self, _request: Request, _state: State) -> Response:
+        return Response(200, b'{"status":"ok"}')
+
+    async def _readyz(self, _request: Request, _state: State) -> Response:
+        if not self._is_ready():
+            raise GatewayError(Code.UNAVAILABLE)
+        return Response(200, b'{"status":"ready"}')
+
+
+def _bearer(request: Request) -> str:
+    values = request.headers_all(b"authorization")
+    if len(values) > 1:
+        raise GatewayError(Code.INVALID_REQUEST, "invalid_request.two_credentials", field="Authorization")
+    scheme, _, token = values[0].partition(" ") if values else ("", "", "")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise GatewayError(Code.UNAUTHENTICATED)
+    return token.strip()

@@ -1,0 +1,217 @@
+"""The body of `POST /api/ai/chat`: fields and their aliases, checked, to a `ChatWish`.
+
+Fields that nobody knows are ignored, never an error: apps send their own beside ours.
+"""
+
+import re
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from relevo.core.errors import Code, GatewayError
+from relevo.core.types import ChatWish, ImagePart, Message, Params, Part, Role, TextPart, ToolCall
+
+_AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
+_TEMPERATURE_MAX: Final = 2
+_NAME_MAX: Final = 200
+
+
+class _ImageUrl(Struct):
+    url: str
+    detail: str | None = None
+
+
+class _TextPart(Struct, tag_field="type", tag="text"):
+    text: str
+
+
+class _ImagePart(Struct, tag_field="type", tag="image_url"):
+    image_url: _ImageUrl
+
+
+class _Function(Struct):
+    name: str
+    arguments: str = ""
+
+
+class _ToolCall(Struct):
+    id: str
+    function: _Function
+
+
+class _Message(Struct):
+    role: Role
+    content: str | list[_TextPart | _ImagePart] | None = None
+    tool_calls: list[_ToolCall] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+class _Tool(Struct):
+    type: Literal["function"]
+    function: dict[str, Any]
+
+
+class _Body(Struct):
+    prompt: str | None = None
+    messages: list[_Message] | None = None
+    taskType: str | None = None
+    task: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    maxTokens: int | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    response_format: dict[str, Any] | None = None
+    tools: list[_Tool] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    systemPrompt: str | None = None
+    system: str | None = None
+    useFallback: bool | None = None
+    stream: bool | None = None
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+
+def parse_chat_body(body: bytes) -> ChatWish:
+    """What the caller wants.
+
+    Raises:
+        GatewayError: `invalid_json`, or `invalid_request` with the field and the fix.
+    """
+    fields = _decode(body)
+    if fields.stream:
+        raise GatewayError(Code.INVALID_REQUEST, "invalid_request.stream", field="stream")
+    return ChatWish(
+        messages=_messages(fields),
+        params=_params(fields),
+        system=_one_of(fields, "systemPrompt", "system"),
+        task=_name(_one_of(fields, "taskType", "task"), "taskType"),
+        provider=_name(fields.provider, "provider"),
+        requested_model=_name(fields.model, "model"),
+        use_fallback=fields.useFallback is not False,
+        fields=_lockable(fields),
+    )
+
+
+def _decode(body: bytes) -> _Body:
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        detail = "empty" if not body.strip() else str(error).replace("JSON is malformed: ", "")
+        raise GatewayError(Code.INVALID_JSON, detail=detail) from None
+    except RecursionError:
+        raise GatewayError(Code.INVALID_JSON, detail="nested too deeply") from None
+
+
+def _wrong_type(message: str) -> GatewayError:
+    match = _AT.match(message)
+    field = (match["field"] if match else None) or ""
+    if not field and message.startswith("Expected `object`"):
+        return GatewayError(Code.INVALID_REQUEST, "invalid_request.not_object", field="")
+    what = (match["what"] if match else message).replace("`", "")
+    missing = re.match(r"Object missing required field (\w+)", what)
+    if missing:
+        field, what = f"{field}.{missing[1]}".lstrip("."), "missing"
+    return _invalid(field, what[:1].lower() + what[1:])
+
+
+def _invalid(field: str, detail: str) -> GatewayError:
+    return GatewayError(Code.INVALID_REQUEST, field=field, detail=detail, extra={"field": field})
+
+
+def _one_of(fields: _Body, *names: str) -> Any:
+    """The value of a field with aliases. Two different values are an error, not a guess."""
+    found = [(name, getattr(fields, name)) for name in names if getattr(fields, name) is not None]
+    if any(value != found[0][1] for _, value in found):
+        raise GatewayError(Code.INVALID_REQUEST, "invalid_request.aliases", field=found[0][0], other=found[1][0])
+    return found[0][1] if found else None
+
+
+def _name(value: str | None, field: str) -> str | None:
+    """A name of a task, provider or model. Empty counts as absent, as forms send it."""
+    if value is not None and len(value) > _NAME_MAX:
+        raise _invalid(field, f"longer than {_NAME_MAX} characters")
+    return value or None
+
+
+def _messages(fields: _Body) -> tuple[Message, ...]:
+    if fields.messages and fields.prompt:
+        raise GatewayError(Code.INVALID_REQUEST, "invalid_request.both", field="prompt")
+    if fields.messages:
+        return tuple(_message(message, index) for index, message in enumerate(fields.messages))
+    if fields.prompt and fields.prompt.strip():
+        return (Message(role="user", content=fields.prompt),)
+    raise GatewayError(Code.INVALID_REQUEST, "invalid_request.no_prompt", field="prompt")
+
+
+def _message(message: _Message, index: int) -> Message:
+    field = f"messages[{index}]"
+    if message.role == "tool" and not message.tool_call_id:
+        raise _invalid(f"{field}.tool_call_id", "a tool's result names the call that it answers")
+    if message.content is None and not message.tool_calls:
+        raise _invalid(f"{field}.content", "missing")
+    if message.content in ("", []) and message.role == "user":
+        raise _invalid(f"{field}.content", "empty")
+    content: str | tuple[Part, ...] | None
+    content = message.content if not isinstance(message.content, list) else tuple(map(_part, message.content))
+    return Message(
+        role=message.role,
+        content=content,
+        tool_calls=tuple(
+            ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()
+        ),
+        tool_call_id=message.tool_call_id,
+        name=message.name,
+    )
+
+
+def _part(part: _TextPart | _ImagePart) -> Part:
+    if isinstance(part, _TextPart):
+        return TextPart(part.text)
+    return ImagePart(part.image_url.url, part.image_url.detail)
+
+
+def _params(fields: _Body) -> Params:
+    max_tokens = _one_of(fields, "maxTokens", "max_tokens", "max_completion_tokens")
+    if max_tokens is not None and max_tokens < 1:
+        raise _invalid("maxTokens", "must be at least 1")
+    if fields.temperature is not None and not 0 <= fields.temperature <= _TEMPERATURE_MAX:
+        raise _invalid("temperature", "must be from 0 to 2")
+    if fields.top_p is not None and not 0 < fields.top_p <= 1:
+        raise _invalid("top_p", "must be above 0 and at most 1")
+    stop = (fields.stop,) if isinstance(fields.stop, str) else tuple(fields.stop or ())
+    return Params(
+        max_tokens=max_tokens,
+        temperature=fields.temperature,
+        top_p=fields.top_p,
+        stop=stop,
+        seed=fields.seed,
+        response_format=fields.response_format,
+        tools=tuple({"type": tool.type, "function": tool.function} for tool in fields.tools or ()),
+        tool_choice=fields.tool_choice,
+    )
+
+
+def _lockable(fields: _Body) -> frozenset[str]:
+    """Which lockable fields the caller set."""
+    has_system = any(message.role in ("system", "developer") for message in fields.messages or ())
+    return frozenset(
+        name
+        for name, is_set in (
+            ("system", fields.system or fields.systemPrompt or has_system),
+            ("temperature", fields.temperature is not None),
+            ("tools", fields.tools or fields.tool_choice is not None),
+            ("response_format", fields.response_format is not None),
+            ("max_tokens", _one_of(fields, "maxTokens", "max_tokens", "max_completion_tokens") is not None),
+        )
+        if is_set
+    )

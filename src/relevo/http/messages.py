@@ -1,0 +1,88 @@
+"""Requests and responses of the edge, over ASGI."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from relevo.core.errors import CallerGone, Code, GatewayError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_DRAIN_FACTOR: Final = 4
+"""A body up to this many times the limit is read and thrown away, so that its sender hears the 413."""
+
+
+@dataclass(slots=True)
+class Response:
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    content_type: bytes = b"application/json; charset=utf-8"
+
+    async def send(self, send: Send) -> None:
+        """Put it on the wire."""
+        headers = [(b"content-length", b"%d" % len(self.body)), *self.headers]
+        if self.body:
+            headers.append((b"content-type", self.content_type))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Request:
+    """One request. Headers are taken before the body is read: trailers must not change them."""
+
+    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.id = request_id
+        self._headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+        self._receive = receive
+
+    def header(self, name: bytes) -> str:
+        """The first header of this (lower-case) name, or an empty string."""
+        return next((value.decode("latin-1") for key, value in self._headers if key == name), "")
+
+    def headers_all(self, name: bytes) -> list[str]:
+        """Every header of this (lower-case) name."""
+        return [value.decode("latin-1") for key, value in self._headers if key == name]
+
+    async def json_body(self, bytes_max: int) -> bytes:
+        """The body, which must say that it is JSON.
+
+        Raises:
+            GatewayError: `unsupported_media_type` or `body_too_large`.
+            CallerGone: The caller left before the end of the body.
+        """
+        media_type = self.header(b"content-type").partition(";")[0].strip().lower()
+        if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+            raise GatewayError(Code.UNSUPPORTED_MEDIA_TYPE)
+        too_large = GatewayError(Code.BODY_TOO_LARGE, limit=bytes_max)
+        announced = self.header(b"content-length")
+        if announced.isdigit() and int(announced) > bytes_max:
+            waits = self.header(b"expect").lower() == "100-continue"
+            if waits or int(announced) > bytes_max * _DRAIN_FACTOR:
+                raise too_large
+        return await self._read(bytes_max, too_large)
+
+    async def _read(self, bytes_max: int, too_large: GatewayError) -> bytes:
+        body = b""
+        size = 0
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise CallerGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            more = message.get("more_body", False)
+            if size <= bytes_max:
+                body = body + chunk if body else chunk
+            elif size > bytes_max * _DRAIN_FACTOR:
+                raise too_large
+        if size > bytes_max:
+            raise too_large
+        return body

@@ -1,0 +1,98 @@
+"""Listeners: a socket, uvicorn's HTTP/1.1 on it, and an orderly end. Signals are `app.py`'s business."""
+
+import asyncio
+import contextlib
+import math
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+import uvicorn
+
+_BACKLOG: Final = 2048
+_KEEPALIVE_S: Final = 5
+
+
+class ListenError(Exception):
+    """The address cannot be listened on. The message says why and what to do."""
+
+
+def bind(host: str, port: int, option: str) -> socket.socket:
+    """A bound socket.
+
+    Args:
+        host: Address or name.
+        port: 0 for any free one.
+        option: How the operator chooses another port, for the error.
+
+    Raises:
+        ListenError: The port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ListenError(
+            f"cannot listen on {host}:{port} ({reason}): choose another port with {option}"
+        ) from error
+    return listener
+
+
+class Listener(uvicorn.Server):
+    """One ASGI application on one socket."""
+
+    def __init__(self, app: Any, listener: socket.socket, *, drain_s: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                loop="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=_KEEPALIVE_S,
+                timeout_graceful_shutdown=math.ceil(drain_s),
+            )
+        )
+        self._listener = listener
+        self.ready = asyncio.Event()
+        """Set once connections are accepted."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, the port that was really given where 0 was asked for."""
+        host, port = self._listener.getsockname()[:2]
+        return host, port
+
+    @property
+    def url(self) -> str:
+        """The listener's address as a URL."""
+        host, port = self.address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def run_until_stopped(self) -> None:
+        """Serve until `stop`, then let running answers finish."""
+        await self.serve(sockets=[self._listener])
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Accept nothing new; end when running answers are done, or at once."""
+        self.should_exit = True
+        self.force_exit = self.force_exit or at_once
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server.startup`."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are handled once for all listeners, by whoever owns them."""
+        yield

@@ -1,0 +1,168 @@
+"""Error texts for people, in Spanish and English. Each says what is wrong and how to mend it."""
+
+from typing import Any, Final, Literal
+
+from relevo.core.errors import Code, GatewayError
+
+Locale = Literal["es", "en"]
+LOCALES: Final[tuple[Locale, ...]] = ("es", "en")
+
+TEXTS: Final[dict[str, dict[Locale, str]]] = {
+    "invalid_json": {
+        "es": "El cuerpo no es JSON válido ({detail}). Envía un objeto JSON en UTF-8.",
+        "en": "The body is not valid JSON ({detail}). Send one JSON object in UTF-8.",
+    },
+    "invalid_request": {
+        "es": "El campo «{field}» no es válido: {detail}.",
+        "en": 'The field "{field}" is not valid: {detail}.',
+    },
+    "invalid_request.not_object": {
+        "es": 'El cuerpo debe ser un objeto JSON, por ejemplo {{"prompt": "Hola"}}.',
+        "en": 'The body must be a JSON object, such as {{"prompt": "Hello"}}.',
+    },
+    "invalid_request.no_prompt": {
+        "es": "Falta el texto: envía «prompt» (un texto) o «messages» (una lista que no esté vacía).",
+        "en": 'There is nothing to answer: send "prompt" (a text) or "messages" (a list that is not empty).',
+    },
+    "invalid_request.both": {
+        "es": "Envía «prompt» o «messages», no los dos.",
+        "en": 'Send "prompt" or "messages", not both.',
+    },
+    "invalid_request.aliases": {
+        "es": "«{field}» y «{other}» son el mismo campo con valores distintos: envía solo uno.",
+        "en": '"{field}" and "{other}" are one field with two values: send only one of them.',
+    },
+    "invalid_request.only_system": {
+        "es": "«messages» solo contiene mensajes de sistema, y esta tarea los ignora: añade uno de «user».",
+        "en": 'The field "messages" holds system messages only, which this task ignores: add one of "user".',
+    },
+    "invalid_request.stream": {
+        "es": "El campo «stream» no está disponible en esta versión: envía la petición sin él.",
+        "en": 'The field "stream" is not available in this version: send the request without it.',
+    },
+    "invalid_request.refused": {
+        "es": "Todos los proveedores rechazaron la petición por su contenido: revisa «messages» y los parámetros.",
+        "en": 'Every provider refused the request itself: check "messages" and the parameters.',
+    },
+    "invalid_request.two_credentials": {
+        "es": "La petición trae dos credenciales: envía una sola cabecera Authorization.",
+        "en": "The request carries two credentials: send a single Authorization header.",
+    },
+    "unknown_task": {
+        "es": "El campo «taskType» nombra una tarea que no existe: «{task}». Tareas: {known}.",
+        "en": 'The field "taskType" names a task that does not exist: "{task}". Tasks: {known}.',
+    },
+    "unknown_provider": {
+        "es": "«provider» nombra un proveedor que no está en esta tarea: «{provider}». Hay: {known}.",
+        "en": '"provider" names a provider that is not in this task: "{provider}". There are: {known}.',
+    },
+    "model_not_allowed": {
+        "es": "El campo «model» nombra un modelo que no está permitido: «{model}». Modelos: {known}.",
+        "en": 'The field "model" names a model that is not allowed: "{model}". Models: {known}.',
+    },
+    "context_length_exceeded": {
+        "es": "La conversación es demasiado larga para los modelos de esta tarea: acorta «messages».",
+        "en": 'The conversation is too long for the models of this task: shorten "messages".',
+    },
+    "content_filtered": {
+        "es": "El filtro de contenido de los proveedores rechazó la petición: cambia el texto.",
+        "en": "The providers' content filter refused the request: change the text.",
+    },
+    "unauthenticated": {
+        "es": "Falta la sesión: envía la cabecera Authorization: Bearer <token de sesión>.",
+        "en": "There is no session: send the header Authorization: Bearer <session token>.",
+    },
+    "invalid_token": {
+        "es": "El token de sesión no es válido: inicia sesión de nuevo.",
+        "en": "The session token is not valid: sign in again.",
+    },
+    "token_expired": {
+        "es": "La sesión ha caducado: renueva el token e inténtalo de nuevo.",
+        "en": "The session has expired: refresh the token and try again.",
+    },
+    "forbidden": {
+        "es": "Este token no permite usar la API: usa el token de sesión de un usuario.",
+        "en": "This token may not use the API: use the session token of a user.",
+    },
+    "not_found": {
+        "es": "Aquí no hay nada: la API está en POST /api/ai/chat.",
+        "en": "There is nothing here: the API is at POST /api/ai/chat.",
+    },
+    "method_not_allowed": {
+        "es": "Este método no está permitido aquí: usa {allowed}.",
+        "en": "This method is not allowed here: use {allowed}.",
+    },
+    "body_too_large": {
+        "es": "El cuerpo supera el límite de {limit} bytes: acorta el texto o reduce las imágenes.",
+        "en": "The body is over the limit of {limit} bytes: shorten the text or shrink the images.",
+    },
+    "unsupported_media_type": {
+        "es": "El cuerpo debe ser JSON: envía la cabecera Content-Type: application/json.",
+        "en": "The body must be JSON: send the header Content-Type: application/json.",
+    },
+    "all_providers_failed": {
+        "es": "Todos los proveedores fallaron",
+        "en": "All providers failed",
+    },
+    "internal_error": {
+        "es": "Error interno. Comunica el identificador de la petición a quien opera este servidor.",
+        "en": "Internal error. Give the request id to whoever operates this server.",
+    },
+    "unavailable": {
+        "es": "El servicio no está disponible en este momento: inténtalo de nuevo en unos segundos.",
+        "en": "The service is not available right now: try again in a few seconds.",
+    },
+}
+
+_VALUE_MAX: Final = 120
+
+
+def text_of(error: GatewayError, locale: Locale) -> str:
+    """The text of an error in one language, filled with its values."""
+    values = {name: _value(value) for name, value in error.values.items()}
+    text = TEXTS[error.text][locale].format_map(values)
+    return text + _hint(error.values.get("hint"), locale)
+
+
+def choose_locale(error: GatewayError, configured: Locale, accept_language: str) -> Locale:
+    """The caller's language where it names one of ours, else the configured one.
+
+    The text of `all_providers_failed` follows the configuration alone: apps compare it.
+    """
+    if error.code is Code.ALL_PROVIDERS_FAILED:
+        return configured
+    best: tuple[float, Locale] | None = None
+    for entry in accept_language.split(",")[:20]:
+        tag, _, parameters = entry.partition(";")
+        quality = _quality(parameters)
+        for locale in LOCALES:
+            if tag.strip().lower().split("-")[0] == locale and quality > (best[0] if best else 0):
+                best = (quality, locale)
+    return best[1] if best else configured
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+def _value(value: Any) -> str:
+    """A value in a text: a caller's word is cut short and printable, a list is joined."""
+    if isinstance(value, list):
+        return ", ".join(_value(item) for item in value[:20])
+    text = str(value)
+    text = text if len(text) <= _VALUE_MAX else text[:_VALUE_MAX] + "…"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _hint(hint: object, locale: Locale) -> str:
+    """` Did you mean "x"?`, made for the configuration's messages, in the caller's language."""
+    if not isinstance(hint, str) or not hint:
+        return ""
+    name = hint.partition('"')[2].rpartition('"')[0]
+    return f" ¿Querías decir «{name}»?" if locale == "es" else f' Did you mean "{name}"?'

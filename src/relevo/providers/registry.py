@@ -1,0 +1,181 @@
+"""The built-in providers, one row each, and how the configuration turns rows into providers.
+
+Addresses and differences: the providers' API references, as read in October and November 2026.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from relevo.config.load import Config
+from relevo.config.problems import Report, did_you_mean
+from relevo.config.schema import Provider as ProviderSection
+from relevo.core.errors import Fault
+from relevo.core.secret import Secret
+from relevo.dialects.base import Dialect, Profile
+from relevo.dialects.openai_chat import OpenAIChat
+
+DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (OpenAIChat(),)}
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Someone to call: where, in which dialect, with which key."""
+
+    name: str
+    base_url: str
+    dialect: str = "openai_chat"
+    api_key: Secret | None = None
+    needs_key: bool = True
+    """Without its key such a provider is passed over; one that needs none is called without."""
+    key_variables: tuple[str, ...] = ()
+    """Environment variables that may hold the key, the preferred one first."""
+    profile: Profile = Profile()  # noqa: RUF009 - immutable
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be called: it has its key, or needs none."""
+        return bool(self.api_key) or not self.needs_key
+
+
+_QWEN_CODES: Final = {
+    # help.aliyun.com/model-studio/error-code, 2026-11: a quota in tokens per minute, not an empty purse
+    "insufficient_quota": Fault.RATE_LIMITED,
+    "Arrearage": Fault.QUOTA_EXHAUSTED,
+    "AllocationQuota.FreeTierOnly": Fault.QUOTA_EXHAUSTED,
+    "data_inspection_failed": Fault.CONTENT_FILTERED,
+    "DataInspectionFailed": Fault.CONTENT_FILTERED,
+}
+
+BUILT_IN: Final[dict[str, Provider]] = {
+    row.name: row
+    for row in (
+        Provider(
+            name="gemini",
+            base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+            key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        ),
+        Provider(
+            name="qwen",
+            base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+            key_variables=("QWEN_API_KEY", "DASHSCOPE_API_KEY"),
+            profile=Profile(error_codes=_QWEN_CODES),
+        ),
+        Provider(
+            name="deepseek",
+            base_url="https://api.deepseek.com",
+            key_variables=("DEEPSEEK_API_KEY",),
+            profile=Profile(seed_field=None, images=False),
+        ),
+        Provider(
+            name="openai",
+            base_url="https://api.openai.com/v1",
+            key_variables=("OPENAI_API_KEY",),
+            profile=Profile(max_tokens_field="max_completion_tokens", developer_role=True),
+        ),
+        Provider(  # the compatible address; the native dialect is Anthropic's messages API
+            name="anthropic",
+            base_url="https://api.anthropic.com/v1",
+            key_variables=("ANTHROPIC_API_KEY",),
+            profile=Profile(seed_field=None),
+        ),
+        Provider(
+            name="mistral",
+            base_url="https://api.mistral.ai/v1",
+            key_variables=("MISTRAL_API_KEY",),
+            profile=Profile(seed_field="random_seed", stream_options=False),
+        ),
+        Provider(
+            name="groq",
+            base_url="https://api.groq.com/openai/v1",
+            key_variables=("GROQ_API_KEY",),
+            profile=Profile(max_tokens_field="max_completion_tokens"),
+        ),
+        Provider(name="xai", base_url="https://api.x.ai/v1", key_variables=("XAI_API_KEY",)),
+        Provider(name="openrouter", base_url="https://openrouter.ai/api/v1", key_variables=("OPENROUTER_API_KEY",)),
+        Provider(name="together", base_url="https://api.together.xyz/v1", key_variables=("TOGETHER_API_KEY",)),
+        Provider(
+            name="fireworks",
+            base_url="https://api.fireworks.ai/inference/v1",
+            key_variables=("FIREWORKS_API_KEY",),
+        ),
+        Provider(name="ollama", base_url="http://127.0.0.1:11434/v1", needs_key=False),
+    )
+}
+
+
+def resolve(config: Config, report: Report) -> dict[str, Provider]:
+    """The providers of a configuration: the file's rows, else the built-in ones whose key is at hand.
+
+    Without rows in the file, every built-in provider is known, so that a task may name it; those without
+    a key are passed over when their turn comes.
+    """
+    rows = config.file.providers
+    if not rows:
+        return {name: _discover(row, config.environ) for name, row in BUILT_IN.items()}
+    providers = {}
+    for name, section in rows.items():
+        provider = _from_section(name, section, report)
+        if provider is not None:
+            providers[name] = provider
+    return providers
+
+
+def _discover(row: Provider, environ: Mapping[str, str]) -> Provider:
+    for variable in row.key_variables:
+        if environ.get(variable):
+            return replace(row, api_key=Secret(environ[variable]))
+    return row
+
+
+def _from_section(name: str, section: ProviderSection, report: Report) -> Provider | None:
+    path = ("providers", name)
+    errors = len(report.at("error"))
+    if not _NAME.fullmatch(name):
+        report.add("error", path, "a provider's name is made of letters, digits and . _ -")
+    built_in = BUILT_IN.get(name)
+    dialect = section.dialect or (built_in.dialect if built_in else None)
+    base_url = section.base_url or (built_in.base_url if built_in else None)
+    if dialect is None or base_url is None:
+        missing = "dialect and base_url" if dialect is None and base_url is None else "both, dialect and base_url"
+        hint = did_you_mean(name, BUILT_IN)
+        report.add("error", path, f'"{name}" is not a built-in provider: write {missing}.{hint}')
+    if dialect is not None and dialect not in DIALECTS:
+        known = ", ".join(DIALECTS)
+        report.add("error", (*path, "dialect"), f'unknown dialect "{dialect}": this version speaks {known}')
+    if base_url is not None:
+        _check_url(base_url, report, (*path, "base_url"))
+    if len(report.at("error")) > errors or dialect is None or base_url is None:
+        return None
+    row = built_in or Provider(name=name, base_url=base_url, needs_key=section.api_key is not None)
+    key = Secret(section.api_key) if section.api_key else None
+    provider = replace(row, base_url=base_url, dialect=dialect, api_key=key)
+    if not provider.ready:
+        written = section.api_key is not None
+        fix = "its variable is empty" if written else f'write api_key = "${{{row.key_variables[0]}}}"'
+        report.add("warning", (*path, "api_key"), f"no key, so {name} is passed over: {fix}")
+    return provider
+
+
+def _check_url(base_url: str, report: Report, path: tuple[str, ...]) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        report.add("error", path, "write an address such as https://api.example.com/v1")
+    elif parts.username or parts.password or parts.query or parts.fragment:
+        report.add("error", path, "an address holds no user, no query and no fragment")
+    elif parts.scheme == "http" and not is_loopback(parts.hostname):
+        report.add("warning", path, "http:// sends the key and all prompts unencrypted: use https://")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

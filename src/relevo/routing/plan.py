@@ -1,0 +1,110 @@
+"""From what a caller wants to the ordered targets that may answer it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from relevo.config.problems import did_you_mean
+from relevo.core.errors import Code, GatewayError
+from relevo.core.types import ChatWish, ImagePart, Message, Target
+from relevo.providers.registry import Provider
+from relevo.routing.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One target of a plan, and why it is passed over, if it is."""
+
+    target: Target
+    skipped: str | None = None
+    """`no_key`, `images_unsupported`. None: it will be tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be tried for one request, in order."""
+
+    task: Task
+    steps: tuple[Step, ...]
+
+
+def make_plan(wish: ChatWish, tasks: Mapping[str, Task], providers: Mapping[str, Provider]) -> Plan:
+    """The plan for a request.
+
+    Raises:
+        GatewayError: `unknown_task`, `unknown_provider` or `model_not_allowed`.
+    """
+    task = _task(wish, tasks)
+    targets = _pinned(wish, task.targets)
+    if not targets:
+        raise _not_in_task(wish, task)
+    if not wish.use_fallback:
+        targets = targets[:1]
+    images = _has_images(wish.messages)
+    return Plan(task, tuple(Step(target, _why_not(providers[target.provider], images)) for target in targets))
+
+
+def _task(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
+    if wish.task is not None:
+        task = tasks.get(wish.task)
+        if task is None:
+            raise GatewayError(
+                Code.UNKNOWN_TASK, task=wish.task, known=list(tasks), hint=did_you_mean(wish.task, tasks)
+            )
+        return task
+    if wish.provider is None and wish.requested_model is None:
+        return next(iter(tasks.values()))
+    return _dearest(wish, tasks)
+
+
+def _dearest(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
+    """A pin without a task: of the tasks that hold it, the one that costs most, so that no pin is a discount."""
+    holders = [task for task in tasks.values() if _pinned(wish, task.targets)]
+    if holders:
+        return max(holders, key=lambda task: task.credits or 0)
+    everything = [target for task in tasks.values() for target in task.targets]
+    if wish.provider is not None and all(target.provider != wish.provider for target in everything):
+        raise _unknown_provider(wish.provider, everything)
+    raise _model_not_allowed(wish, everything)
+
+
+def _pinned(wish: ChatWish, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    return tuple(
+        target
+        for target in targets
+        if wish.provider in (None, target.provider) and wish.requested_model in (None, target.upstream_model)
+    )
+
+
+def _not_in_task(wish: ChatWish, task: Task) -> GatewayError:
+    targets = list(task.targets)
+    if wish.provider is not None and all(target.provider != wish.provider for target in targets):
+        return _unknown_provider(wish.provider, targets)
+    return _model_not_allowed(wish, targets)
+
+
+def _unknown_provider(provider: str, targets: list[Target]) -> GatewayError:
+    known = list(dict.fromkeys(target.provider for target in targets))
+    return GatewayError(Code.UNKNOWN_PROVIDER, provider=provider, known=known, hint=did_you_mean(provider, known))
+
+
+def _model_not_allowed(wish: ChatWish, targets: list[Target]) -> GatewayError:
+    model = wish.requested_model or ""
+    known = list(dict.fromkeys(t.upstream_model for t in targets if wish.provider in (None, t.provider)))
+    return GatewayError(Code.MODEL_NOT_ALLOWED, model=model, known=known, hint=did_you_mean(model, known))
+
+
+def _why_not(provider: Provider, images: bool) -> str | None:  # noqa: FBT001 - a fact, read once
+    if not provider.ready:
+        return "no_key"
+    if images and not provider.profile.images:
+        return "images_unsupported"
+    return None
+
+
+def _has_images(messages: tuple[Message, ...]) -> bool:
+    return any(
+        isinstance(part, ImagePart)
+        for message in messages
+        if isinstance(message.content, tuple)
+        for part in message.content
+    )

@@ -1,0 +1,83 @@
+"""Tasks as the engine uses them, made from the configuration and checked against the providers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from relevo.config.load import Config
+from relevo.config.problems import Report, did_you_mean
+from relevo.config.schema import Task as TaskSection
+from relevo.core.types import Target
+from relevo.providers.models import RETIRED, successor
+from relevo.providers.registry import BUILT_IN, Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """An ordered list of targets, and what the server decides about a call of this kind."""
+
+    name: str
+    targets: tuple[Target, ...]
+    temperature: float | None = None
+    system: str | None = None
+    lock: frozenset[str] = frozenset()
+    credits: float | None = None
+    """Fixed price of one answer, in credits. None: none is fixed."""
+
+
+def build_tasks(config: Config, providers: Mapping[str, Provider], report: Report) -> dict[str, Task]:
+    """The tasks in the file's order, the default one first. What is wrong goes to the report."""
+    tasks = {}
+    for name, section in config.tasks.items():
+        for index, target in enumerate(section.targets):
+            _check_target(name, index, target.provider, target.model, providers, report)
+        tasks[name] = _task(name, section)
+        if not any(providers[t.provider].ready for t in section.targets if t.provider in providers):
+            report.add("warning", ("tasks", name), "no target has a key, so every call of this task will fail")
+    return tasks
+
+
+def _task(name: str, section: TaskSection) -> Task:
+    return Task(
+        name=name,
+        targets=tuple(
+            Target(
+                provider=target.provider,
+                upstream_model=target.model,
+                max_tokens=target.max_tokens,
+                first_token_s=target.first_token_s,
+                stream_upstream=target.stream_upstream,
+            )
+            for target in section.targets
+        ),
+        temperature=section.temperature,
+        system=section.system,
+        lock=frozenset(section.lock),
+        credits=section.credits,
+    )
+
+
+def _check_target(
+    task: str, index: int, provider: str, model: str, providers: Mapping[str, Provider], report: Report
+) -> None:
+    path = ("tasks", task, "targets", index)
+    if provider not in providers:
+        if provider in BUILT_IN:
+            key = BUILT_IN[provider].key_variables
+            fix = (
+                f'add [providers.{provider}] with api_key = "${{{key[0]}}}"'
+                if key
+                else f"add [providers.{provider}]"
+            )
+            report.add("error", (*path, "provider"), f'the provider "{provider}" has no section: {fix}')
+        else:
+            hint = did_you_mean(provider, providers) or f" Add [providers.{provider}]."
+            report.add("error", (*path, "provider"), f'unknown provider "{provider}".{hint}')
+        return
+    name = f"{provider}/{model}"
+    if name in RETIRED and providers[provider].base_url == BUILT_IN[provider].base_url:
+        retired = RETIRED[name]
+        report.add(
+            "warning",
+            (*path, "model"),
+            f'{provider} no longer lists "{model}" (since {retired.since}): write "{successor(name)}"',
+        )

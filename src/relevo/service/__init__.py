@@ -1,0 +1,1 @@
+"""Use cases. Sees protocols, not drivers: a transport, a clock, observers."""

@@ -1,0 +1,208 @@
+"""The spine: a wish comes in, the targets of its task are tried in order, the first whole answer goes out."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relevo.catalog.prices import PriceTable
+from relevo.config.schema import Timeouts
+from relevo.core.clock import Clock
+from relevo.core.errors import Code, Fault, GatewayError, UpstreamError
+from relevo.core.record import Attempt, Observer
+from relevo.core.secret import Redactor
+from relevo.core.types import Call, ChatWish, Completion, Principal, Target
+from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
+from relevo.providers.registry import Provider
+from relevo.routing.plan import Plan, make_plan
+from relevo.routing.tasks import Task
+from relevo.service.attempt import run_attempt
+from relevo.service.deadlines import LAST_TARGET_FACTOR, Deadlines, Watch
+from relevo.service.prepare import prepare
+from relevo.service.visit import Visit
+from relevo.upstream.base import Transport
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer, and how it came about."""
+
+    completion: Completion
+    target: Target
+    task: str
+    attempts: tuple[Attempt, ...]
+    ignored: tuple[str, ...]
+    """Fields of the caller that a lock of the task ignored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What the spine reaches the world through. Injected by `app.py`."""
+
+    transport: Transport
+    clock: Clock
+    observers: Sequence[Observer]
+
+
+class ChatService:
+    """Answers chat calls by one configuration. A reload makes a new one; running calls keep theirs."""
+
+    def __init__(
+        self,
+        *,
+        tasks: Mapping[str, Task],
+        providers: Mapping[str, Provider],
+        prices: PriceTable,
+        timeouts: Timeouts,
+        ports: Ports,
+        demo: bool = False,
+    ) -> None:
+        self.tasks = tasks
+        self.providers = providers
+        self.prices = prices
+        self._timeouts = timeouts
+        self._ports = ports
+        self._redactor = Redactor([p.api_key for p in providers.values() if p.api_key])
+        self.demo = demo
+
+    def visit(self, principal: Principal, request_id: str) -> Visit:
+        """Open a request of a known caller. Use as a context manager: it is written down when it ends."""
+        return Visit(principal, request_id, self._ports.clock, self._ports.observers, demo=self.demo)
+
+    def plan(self, wish: ChatWish) -> Plan:
+        """What would be tried. Raises as `chat` does for an unknown task, provider or model."""
+        return make_plan(wish, self.tasks, self.providers)
+
+    async def chat(self, visit: Visit, wish: ChatWish) -> Answer:
+        """Answer a wish.
+
+        Raises:
+            GatewayError: The wish cannot be planned, every target blamed it, or nothing answered.
+        """
+        visit.task = wish.task
+        plan = self.plan(wish)
+        visit.task = plan.task.name
+        call, ignored = prepare(wish, plan.task)
+        completion, target = await self._first_answer(visit, plan, call)
+        return Answer(
+            completion=completion,
+            target=target,
+            task=plan.task.name,
+            attempts=tuple(visit.attempts),
+            ignored=tuple(ignored),
+        )
+
+    async def _first_answer(self, visit: Visit, plan: Plan, call: Call) -> tuple[Completion, Target]:
+        """Try every target once, in order, while the one deadline over all of them lasts."""
+        ends_at_s = self._ports.clock.now_s() + self._timeouts.total_s
+        failures: list[UpstreamError] = []
+        last = max((i for i, step in enumerate(plan.steps) if step.skipped is None), default=-1)
+        for index, step in enumerate(plan.steps):
+            skipped = step.skipped
+            if skipped is None and self._ports.clock.now_s() >= ends_at_s:
+                skipped = "deadline"
+            if skipped is not None:
+                visit.attempts.append(_skip(index + 1, step.target, skipped))
+                continue
+            try:
+                completion = await self._try(
+                    visit,
+                    index + 1,
+                    step.target,
+                    call,
+                    self._deadlines(step.target, index == last, ends_at_s),
+                )
+            except UpstreamError as error:
+                failures.append(error)
+            else:
+                return completion, step.target
+        raise _nothing_answered(failures, visit.attempts)
+
+    def _deadlines(self, target: Target, last: bool, ends_at_s: float) -> Deadlines:  # noqa: FBT001 - position
+        limits = self._timeouts
+        first_token_s = target.first_token_s
+        if first_token_s is None:
+            first_token_s = limits.first_token_s
+            if thinks_in_silence(target.name):
+                first_token_s = max(first_token_s, SILENT_FIRST_TOKEN_S)
+            if target.stream_upstream is False:
+                # A plain answer comes at once and whole: its first byte may take as long as all of it.
+                first_token_s = max(first_token_s, limits.idle_s)
+        if last:
+            first_token_s *= LAST_TARGET_FACTOR
+        return Deadlines(
+            connect_s=limits.connect_s, first_token_s=first_token_s, idle_s=limits.idle_s, ends_at_s=ends_at_s
+        )
+
+    async def _try(self, visit: Visit, number: int, target: Target, call: Call, deadlines: Deadlines) -> Completion:
+        """One attempt and its note, however it ends."""
+        provider = self.providers[target.provider]
+        started_s = self._ports.clock.now_s()
+        watch = Watch(deadlines, self._ports.clock)
+        note: dict[str, Any] = {"outcome": "failed", "code": "cancelled"}
+        try:
+            async with watch:
+                completion = await run_attempt(call, target, provider, self._ports.transport, watch)
+        except UpstreamError as error:
+            note = self._failure(error, watch)
+            raise
+        except Exception as bug:
+            # A bug in one target's path must not take the answer of the next one away.
+            _log.exception("bug while asking %s", target.name)
+            fault = UpstreamError(Fault.BAD_REPLY, detail=f"internal error {type(bug).__name__}")
+            note = self._failure(fault, watch)
+            raise fault from bug
+        else:
+            note = {
+                "outcome": "ok",
+                "http_status": 200,
+                "usage": completion.usage,
+                "cost_nano_usd": self.prices.cost_nano_usd(target, completion),
+            }
+            return completion
+        finally:
+            visit.attempts.append(
+                Attempt(
+                    number=number,
+                    provider=target.provider,
+                    upstream_model=target.upstream_model,
+                    ms=visit.elapsed_ms(started_s),
+                    **note,
+                )
+            )
+
+    def _failure(self, error: UpstreamError, watch: Watch) -> dict[str, Any]:
+        code = error.upstream_code
+        return {
+            "outcome": "failed",
+            "code": error.fault.value,
+            "phase": watch.phase.value,
+            "http_status": error.http_status,
+            "upstream_code": self._redactor.clean(code) if code else None,
+            "detail": self._redactor.clean(error.detail) or None,
+        }
+
+
+def _skip(number: int, target: Target, reason: str) -> Attempt:
+    return Attempt(
+        number=number,
+        provider=target.provider,
+        upstream_model=target.upstream_model,
+        outcome="skipped",
+        code=reason,
+    )
+
+
+def _nothing_answered(failures: list[UpstreamError], attempts: list[Attempt]) -> GatewayError:
+    """500, or 400 where every target that was asked blamed the request."""
+    extra = {"attempts": attempts}
+    faults = {failure.fault for failure in failures}
+    if failures and all(failure.blames_request for failure in failures):
+        if faults == {Fault.CONTEXT_LENGTH_EXCEEDED}:
+            return GatewayError(Code.CONTEXT_LENGTH_EXCEEDED, extra=extra)
+        if faults == {Fault.CONTENT_FILTERED}:
+            return GatewayError(Code.CONTENT_FILTERED, extra=extra)
+        return GatewayError(Code.INVALID_REQUEST, "invalid_request.refused", extra=extra)
+    return GatewayError(Code.ALL_PROVIDERS_FAILED, extra=extra)

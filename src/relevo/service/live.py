@@ -1,0 +1,103 @@
+"""`relevo check --live`: is each model still listed, and does one cheap call to each provider work?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+import msgspec
+
+from relevo.core.clock import Clock
+from relevo.core.errors import UpstreamError
+from relevo.core.types import Call, Message, Params, Target
+from relevo.providers.models import successor
+from relevo.providers.registry import Provider
+from relevo.service.attempt import run_attempt
+from relevo.service.deadlines import Deadlines, Watch
+from relevo.upstream.base import Transport
+
+_TOKENS_MAX = 16
+_LIST_BYTES_MAX = 8_388_608
+_WAIT_S = 30.0
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one provider said."""
+
+    listed: frozenset[str] | None
+    """Models that it lists. None: it has no list, or did not give it."""
+    failure: str | None
+    """Why the cheap call failed. None: it worked."""
+
+
+async def probe(provider: Provider, target: Target, transport: Transport, clock: Clock) -> Probe:
+    """Ask a provider for its models, and for one answer of a few tokens."""
+    return Probe(
+        await _list_models(provider, transport, clock), await _cheap_call(provider, target, transport, clock)
+    )
+
+
+def missing_model(target: Target, listed: frozenset[str]) -> str | None:
+    """What to say of a model that its provider does not list, with the name to write. None: it is listed."""
+    if target.upstream_model in listed:
+        return None
+    instead = successor(target.name, listed)
+    advice = f'write "{instead}"' if instead else f"it lists {len(listed)} other models"
+    return f'{target.provider} does not list "{target.upstream_model}": {advice}'
+
+
+async def _list_models(provider: Provider, transport: Transport, clock: Clock) -> frozenset[str] | None:
+    headers = [("accept", "application/json"), ("accept-encoding", "identity")]
+    if provider.api_key:
+        headers.append(("authorization", f"Bearer {provider.api_key.reveal()}"))
+    try:
+        async with _watch(clock):
+            reply = await transport.get(f"{provider.base_url.rstrip('/')}/models", tuple(headers))
+            try:
+                body = b""
+                async for chunk in reply.chunks():
+                    body += chunk
+                    if len(body) > _LIST_BYTES_MAX:
+                        return None
+            finally:
+                await reply.aclose()
+    except UpstreamError:
+        return None  # no list is no finding: the cheap call says what is wrong
+    return _model_ids(body) if reply.http_status == _OK else None
+
+
+def _model_ids(body: bytes) -> frozenset[str] | None:
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    rows = data.get("data") if isinstance(data, Mapping) else None
+    if not isinstance(rows, list):
+        return None
+    ids = (row.get("id") for row in rows if isinstance(row, dict))
+    # Gemini's compatible API lists "models/gemini-…" and takes both spellings.
+    return frozenset(name.removeprefix("models/") for name in ids if isinstance(name, str)) or None
+
+
+async def _cheap_call(provider: Provider, target: Target, transport: Transport, clock: Clock) -> str | None:
+    call = Call(
+        messages=(Message(role="user", content="Reply with the word ok."),),
+        params=Params(max_tokens=_TOKENS_MAX),
+    )
+    watch = _watch(clock)
+    try:
+        async with watch:
+            await run_attempt(call, replace(target, max_tokens=_TOKENS_MAX), provider, transport, watch)
+    except UpstreamError as error:
+        parts = [error.fault.value, error.upstream_code, error.detail, f"phase {watch.phase}"]
+        host = urlsplit(provider.base_url).hostname
+        return f"{host}: " + ", ".join(part for part in parts if part)
+    return None
+
+
+def _watch(clock: Clock) -> Watch:
+    return Watch(
+        Deadlines(connect_s=5, first_token_s=_WAIT_S, idle_s=_WAIT_S, ends_at_s=clock.now_s() + _WAIT_S),
+        clock,
+    )

@@ -1,0 +1,1 @@
+"""Where rows are kept. SQL lives in files; one writer thread owns the connection."""

@@ -1,0 +1,32 @@
+"""SQL from files: named, explained there, and filled by parameters only."""
+
+import re
+from functools import cache
+from importlib import resources
+from typing import Final
+
+_NAME: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_MIGRATION: Final = re.compile(r"(\d{4})_\w+\.sql")
+
+
+@cache
+def queries(backend: str, file: str) -> dict[str, str]:
+    """The statements of one file by name."""
+    text = _folder(backend).joinpath(file).read_text(encoding="utf-8")
+    pieces = _NAME.split(text)[1:]
+    return dict(zip(pieces[::2], pieces[1::2], strict=True))
+
+
+@cache
+def migrations(backend: str) -> tuple[tuple[int, str], ...]:
+    """Every migration as (number, script), in order. Numbers start at 1 and have no gap."""
+    found = []
+    for entry in _folder(backend).iterdir():
+        match = _MIGRATION.fullmatch(entry.name)
+        if match:
+            found.append((int(match.group(1)), entry.read_text(encoding="utf-8")))
+    return tuple(sorted(found))
+
+
+def _folder(backend: str) -> resources.abc.Traversable:
+    return resources.files("relevo.store").joinpath("sql", backend)

@@ -1,0 +1,33 @@
+-- name: insert_request
+INSERT INTO request (id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_attempt
+INSERT INTO attempt (
+    request_id, number, provider, upstream_model, outcome, code, phase, http_status, upstream_code, detail, ms,
+    input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens, cost_nano_usd
+)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: delete_old
+-- A bounded piece at a time, so that the writer is never held up for long.
+DELETE FROM request WHERE id IN (SELECT id FROM request WHERE started_at_ms < :before_ms LIMIT 1000);
+
+-- name: latest_requests
+-- The newest rows after a place in the record, newest first. An empty filter matches everything.
+SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo
+FROM request
+WHERE seq > :after
+  AND (:subject IS NULL OR subject = :subject)
+  AND (:issuer IS NULL OR issuer = :issuer)
+  AND (:failed = 0 OR outcome = 'failed' OR EXISTS (
+        SELECT 1 FROM attempt WHERE request_id = request.id AND outcome = 'failed'))
+ORDER BY seq DESC
+LIMIT :limit;
+
+-- name: attempts_of
+SELECT number, provider, upstream_model, outcome, code, phase, http_status, upstream_code, detail, ms,
+       input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens, cost_nano_usd
+FROM attempt
+WHERE request_id = ?
+ORDER BY number;

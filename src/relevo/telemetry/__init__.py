@@ -1,0 +1,1 @@
+"""What operators see: log lines and metrics. Holds no prompt, no answer, no key."""

@@ -1,0 +1,64 @@
+"""Metrics for Prometheus. Labels come from the configuration or from fixed lists, never from a caller."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+from relevo.core.record import RequestRecord
+
+CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+_SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
+
+
+class Metrics:
+    """An `Observer` that counts, and the page that Prometheus reads."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "relevo_requests", "Requests of authenticated callers", ["task", "code"], registry=self._registry
+        )
+        self.tries = Counter(
+            "relevo_tries", "Tries of targets", ["provider", "model", "code"], registry=self._registry
+        )
+        self.refused = Counter(
+            "relevo_refused", "Requests refused before anybody was known", ["code"], registry=self._registry
+        )
+        self.tokens = Counter(
+            "gen_ai_client_token_usage",
+            "Tokens of whole answers",
+            ["gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"],
+            registry=self._registry,
+        )
+        self.seconds = Histogram(
+            "gen_ai_client_operation_duration_seconds",
+            "Time of a request of an authenticated caller",
+            ["task"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.dropped = Gauge(
+            "relevo_record_rows_dropped", "Rows of the record lost since the start", registry=self._registry
+        )
+
+    def request_finished(self, record: RequestRecord, /) -> None:
+        """See `Observer`."""
+        # An unknown task is a caller's word: it must not become a label.
+        task = record.task if record.attempts and record.task else "none"
+        self.requests.labels(task, record.code or "ok").inc()
+        self.seconds.labels(task).observe(record.ms / 1000)
+        for attempt in record.attempts:
+            self.tries.labels(attempt.provider, attempt.upstream_model, attempt.code or "ok").inc()
+            if attempt.usage:
+                labels = (attempt.provider, attempt.upstream_model)
+                self.tokens.labels(*labels, "input").inc(attempt.usage.input_tokens)
+                self.tokens.labels(*labels, "output").inc(attempt.usage.output_tokens)
+
+    def refused_before_auth(self, code: str, /) -> None:
+        """One more request refused before anybody was known."""
+        self.refused.labels(code).inc()
+
+    def page(self) -> bytes:
+        """The metrics in Prometheus's text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,120 @@
+"""The transport on aiohttp (docs/adr/2026-11-23-transport.md says why, and what replaces it)."""
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, Final
+
+import aiohttp
+
+from relevo.core.errors import Fault, Phase, UpstreamError
+from relevo.upstream.base import OnPhase
+
+_KEEPALIVE_S: Final = 15
+"""Idle connections are closed after this time: most providers close theirs after 60 s or more."""
+_CHUNK_BYTES: Final = 65_536
+
+
+class AiohttpReply:
+    """See `relevo.upstream.base.WireReply`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.http_status = response.status
+
+    @property
+    def content_type(self) -> str:
+        """See `WireReply.content_type`."""
+        return self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """See `WireReply.chunks`."""
+        encoding = self._response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise UpstreamError(Fault.BAD_REPLY, detail="a compressed answer, though none was asked for")
+        try:
+            async for chunk in self._response.content.iter_chunked(_CHUNK_BYTES):
+                yield chunk
+        except (aiohttp.ClientError, OSError) as error:
+            raise UpstreamError(Fault.CONNECTION_LOST, detail=type(error).__name__) from error
+
+    async def aclose(self) -> None:
+        """See `WireReply.aclose`."""
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class AiohttpTransport:
+    """See `relevo.upstream.base.Transport`. Make it inside a running event loop."""
+
+    def __init__(self) -> None:
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(_connected)
+        trace.on_connection_reuseconn.append(_connected)
+        trace.on_request_chunk_sent.append(_sent)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trace_configs=[trace],
+            skip_auto_headers=("user-agent",),
+        )
+
+    async def open(
+        self, url: str, headers: tuple[tuple[str, str], ...], body: bytes, on_phase: OnPhase
+    ) -> AiohttpReply:
+        """See `Transport.open`."""
+        return await self._request("POST", url, headers, body, on_phase)
+
+    async def get(self, url: str, headers: tuple[tuple[str, str], ...]) -> AiohttpReply:
+        """See `Transport.get`."""
+        return await self._request("GET", url, headers, None, lambda _phase: None)
+
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes | None,
+        on_phase: OnPhase,
+    ) -> AiohttpReply:
+        try:
+            response = await self._session.request(
+                method, url, headers=headers, data=body, allow_redirects=False, trace_request_ctx=on_phase
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+            raise UpstreamError(Fault.CONNECT_FAILED, detail=_reason(error)) from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise UpstreamError(Fault.CONNECTION_LOST, detail=_reason(error)) from error
+        on_phase(Phase.FIRST_EVENT)
+        return AiohttpReply(response)
+
+    async def aclose(self) -> None:
+        """See `Transport.aclose`."""
+        await self._session.close()
+
+
+async def _connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+    context.trace_request_ctx(Phase.SEND)
+
+
+async def _sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+    context.trace_request_ctx(Phase.HEADERS)
+
+
+def _reason(error: BaseException) -> str:
+    """Why, in a few words that hold no URL and no header."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host name is not known"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its TLS certificate is not trusted"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "the TLS handshake failed"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        inner = error.os_error
+        return inner.strerror.lower() if inner.strerror and "Connect call" not in str(inner.strerror) else "refused"
+    return (
+        "closed or reset" if isinstance(error, aiohttp.ServerDisconnectedError | OSError) else type(error).__name__
+    )

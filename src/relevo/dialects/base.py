@@ -1,6 +1,6 @@
 """The protocol that every dialect fulfils, and the facts by which two providers of one dialect differ."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -40,14 +40,16 @@ class WireRequest:
 class EventDecoder(Protocol):
     """Turns the bytes of one streamed answer into events. Made anew for each attempt."""
 
-    def feed(self, chunk: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> Iterator[Event]:
         """Events that are complete with this chunk, wherever the network cut it.
+
+        One after the other: an error that follows an event in the same chunk does not take it back.
 
         Raises:
             UpstreamError: The stream carries an error, or is not what the dialect promises.
         """
 
-    def close(self) -> list[Event]:
+    def close(self) -> Iterator[Event]:
         """The last events, once the connection has ended. Raises as `feed`."""
 
 

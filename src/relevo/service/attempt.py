@@ -35,14 +35,12 @@ async def run_attempt(
         stream=target.stream_upstream is not False,
     )
     reply = await transport.open(request.url, request.headers, request.body, watch.reach)
+    watch.http_status = reply.http_status
     try:
         if reply.http_status != _OK:
             body = await _read(reply, _ERROR_BYTES_MAX)
             raise dialect.decode_error(reply.http_status, body, provider.profile)
         return await _read_answer(reply, dialect, provider, watch)
-    except UpstreamError as error:
-        error.http_status = error.http_status or reply.http_status
-        raise
     finally:
         await reply.aclose()
 

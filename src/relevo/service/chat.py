@@ -179,7 +179,7 @@ class ChatService:
             "outcome": "failed",
             "code": error.fault.value,
             "phase": watch.phase.value,
-            "http_status": error.http_status,
+            "http_status": watch.http_status,
             "upstream_code": self._redactor.clean(code) if code else None,
             "detail": self._redactor.clean(error.detail) or None,
         }

@@ -33,6 +33,8 @@ class Watch:
         self._guard = asyncio.timeout(None)
         self._fault = Fault.TOTAL_TIMEOUT
         self.phase = Phase.CONNECT
+        self.http_status: int | None = None
+        """Status of the answer, once its headers are there."""
 
     async def __aenter__(self) -> Self:
         await self._guard.__aenter__()
@@ -43,7 +45,7 @@ class Watch:
         try:
             await self._guard.__aexit__(*failure)  # type: ignore[arg-type]
         except TimeoutError:
-            raise UpstreamError(self._fault, detail=f"no progress in phase {self.phase}") from None
+            raise UpstreamError(self._fault) from None
 
     def reach(self, phase: Phase) -> None:
         """The attempt has come to `phase`. From SEND on, one wait covers everything up to the first token."""

@@ -52,7 +52,7 @@ def decode_reply(body: bytes, profile: Profile) -> Completion:
     return assembler.completion()
 
 
-def decode_chunk(data: bytes, profile: Profile) -> list[Event]:
+def decode_chunk(data: bytes, profile: Profile) -> Iterator[Event]:
     """The events of one JSON object: a whole answer or one chunk of a stream.
 
     Raises:
@@ -63,12 +63,12 @@ def decode_chunk(data: bytes, profile: Profile) -> list[Event]:
     except msgspec.ValidationError:
         raise _unknown_shape(data, profile) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UpstreamError(Fault.NOT_JSON, detail=describe(data)) from None
+        raise _not_json(data) from None
     if parsed.error:
-        raise _error_in_reply(msgspec.json.decode(data), profile)
+        raise _unknown_shape(data, profile)
     if parsed.choices is None:
         raise _unknown_shape(data, profile)
-    return list(_events(parsed))
+    yield from _events(parsed)
 
 
 def describe(data: bytes) -> str:
@@ -78,8 +78,16 @@ def describe(data: bytes) -> str:
     return f"{kind}, {len(data)} bytes"
 
 
+def _not_json(data: bytes) -> UpstreamError:
+    return UpstreamError(Fault.NOT_JSON, detail=describe(data))
+
+
 def _unknown_shape(data: bytes, profile: Profile) -> UpstreamError:
-    decoded = msgspec.json.decode(data)
+    """What JSON means that is no answer: an error in one of its shapes, or nothing that the dialect knows."""
+    try:
+        decoded = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _not_json(data)  # the type was wrong before the syntax was
     wrapped = decoded[0] if isinstance(decoded, list) and decoded else decoded
     if isinstance(wrapped, dict) and (wrapped.get("error") or ("code" in wrapped and "message" in wrapped)):
         return _error_in_reply(wrapped, profile)

@@ -1,6 +1,7 @@
 """Streamed answers, with every end and every error that providers put into them (WIRE.md §21)."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from relevo.core.errors import Fault, UpstreamError
@@ -21,33 +22,30 @@ class StreamDecoder:
         self._sse = SseParser()
         self._seen = False
 
-    def feed(self, chunk: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> Iterator[Event]:
         """See `EventDecoder.feed`."""
         try:
             events = self._sse.feed(chunk)
         except LineTooLong:
             raise UpstreamError(Fault.REPLY_TOO_LARGE, detail="one line of the stream is over 1 MiB") from None
-        return self._decode(events)
+        yield from self._decode(events)
 
-    def close(self) -> list[Event]:
+    def close(self) -> Iterator[Event]:
         """See `EventDecoder.close`."""
-        events = self._decode(self._sse.close())
+        yield from self._decode(self._sse.close())
         if self._sse.stray:
             self._read_stray(b"\n".join(self._sse.stray))
-        return events
 
-    def _decode(self, events: list[SseEvent]) -> list[Event]:
-        decoded: list[Event] = []
+    def _decode(self, events: list[SseEvent]) -> Iterator[Event]:
         for event in events:
             self._seen = True
             data = event.data.strip()
             if data == b"[DONE]":
-                decoded.append(End())
+                yield End()
             elif event.event == b"error":
                 raise self._named_error(event)
             elif data:
-                decoded.extend(decode_chunk(data, self._profile))
-        return decoded
+                yield from decode_chunk(data, self._profile)
 
     def _named_error(self, event: SseEvent) -> UpstreamError:
         """`event: error`, with DashScope's status in a comment."""
@@ -65,6 +63,7 @@ class StreamDecoder:
     def _read_stray(self, text: bytes) -> None:
         """Lines outside of any event: Gemini's bare JSON error, or a page of HTML sent as a stream."""
         if text.lstrip()[:1] in (b"{", b"["):
-            decode_chunk(text, self._profile)
+            for _ in decode_chunk(text, self._profile):
+                pass  # an error raises; anything else outside of an event is not ours to read
         if not self._seen:
             raise UpstreamError(Fault.BAD_REPLY, detail=f"not a stream of events: {describe(text)}")

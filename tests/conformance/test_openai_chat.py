@@ -1,0 +1,240 @@
+"""The dialect `openai_chat`: pure, so bytes in and events out; wherever the network cuts the bytes."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relevo.core.errors import Fault, UpstreamError
+from relevo.core.events import Assembler
+from relevo.core.secret import Secret
+from relevo.core.types import Call, Completion, Message, Params, Target, Usage
+from relevo.dialects.base import Profile
+from relevo.dialects.openai_chat import OpenAIChat
+from relevo.dialects.sse import SseParser
+from relevo.providers.registry import BUILT_IN
+
+DIALECT = OpenAIChat()
+
+
+def assemble(pieces: list[bytes], profile: Profile | None = None) -> Completion:
+    decoder, assembler = DIALECT.events(profile or Profile()), Assembler()
+    for piece in pieces:
+        for event in decoder.feed(piece):
+            assembler.add(event)
+    for event in decoder.close():
+        assembler.add(event)
+    return assembler.completion()
+
+
+def frames(*rows: Any, gap: bytes = b"\n\n") -> bytes:
+    return b"".join(b"data: " + (r if isinstance(r, bytes) else msgspec.json.encode(r)) + gap for r in rows)
+
+
+def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"model": "m-1", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+
+
+COUNTS = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
+# One stream of each provider, in the order of chunks that its recordings have.
+STREAMS: dict[str, bytes] = {
+    "gemini": frames(
+        chunk({"role": "assistant", "content": "Añ"}), chunk({"content": "o"}, "stop", usage=COUNTS), b"[DONE]",
+        gap=b"\r\n\r\n",
+    ),
+    "qwen": frames(
+        chunk({"role": "assistant", "content": ""}), chunk({"content": "Añ", "role": None}), chunk({"content": "o"}),
+        chunk({"content": ""}, "stop"), {"choices": [], "usage": COUNTS, "model": "m-1"}, b"[DONE]",
+    ),
+    "deepseek": b": keep-alive\n\n" + frames(
+        chunk({"role": "assistant", "content": None, "reasoning_content": ""}, usage=None),
+        chunk({"content": None, "reasoning_content": "hm"}, usage=None), chunk({"content": "Año"}, usage=None),
+        chunk({"content": ""}, "stop", usage=COUNTS), b"[DONE]",
+    ),
+    "groq": frames(
+        chunk({"role": "assistant", "content": "Año"}), chunk({}, "stop", x_groq={"usage": COUNTS}),
+    ),
+    "carriage returns": frames(chunk({"content": "Año"}), chunk({}, "stop", usage=COUNTS), b"[DONE]", gap=b"\r\r"),
+    "no space": frames(chunk({"content": "Año"}), chunk({}, "stop", usage=COUNTS)).replace(b"data: ", b"data:"),
+    "byte-order mark": b"\xef\xbb\xbf" + frames(chunk({"content": "Año"}), chunk({}, "stop", usage=COUNTS)),
+}  # fmt: skip
+EXPECTED = Completion(
+    content="Año", finish_reason="stop", usage=Usage(input_tokens=20, output_tokens=5), response_model="m-1"
+)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_is_the_same_wherever_it_is_cut(name: str) -> None:
+    """Whole, byte by byte, and split in two at every place: equal answers."""
+    data = STREAMS[name]
+
+    assert assemble([data]) == EXPECTED
+    assert assemble([bytes([byte]) for byte in data]) == EXPECTED
+    for cut in range(len(data)):
+        assert assemble([data[:cut], data[cut:]]) == EXPECTED
+
+
+@given(st.sampled_from(sorted(STREAMS)), st.lists(st.integers(0, 2000), max_size=12))
+def test_a_stream_is_the_same_in_any_pieces(name: str, cuts: list[int]) -> None:
+    """Any number of cuts anywhere changes nothing."""
+    data = STREAMS[name]
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+
+    assert assemble([data[a:b] for a, b in zip(places, places[1:], strict=False) if a < b]) == EXPECTED
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_cut_short_is_never_passed_off_as_whole(name: str) -> None:
+    """Ended before its finish reason, it is a fault, whatever text had come."""
+    data = STREAMS[name]
+    finish = data.index(b'"stop"')
+    for cut in range(finish):
+        with pytest.raises(UpstreamError):
+            assemble([data[:cut]])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_answer_or_a_fault(data: bytes) -> None:
+    """Whatever a provider sends, no other exception comes out: plain, streamed or as an error."""
+    for decode in (
+        lambda: assemble([data]),
+        lambda: assemble([b"data: " + data + b"\n\n"]),
+        lambda: DIALECT.decode_reply(data, Profile()),
+    ):
+        with pytest.raises(UpstreamError):
+            decode()
+    assert DIALECT.decode_error(400, data, Profile()).fault
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(allow_nan=False), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["choices", "delta", "message", "content", "usage", "error", "tool_calls", "function",
+                             "index", "finish_reason", "prompt_tokens", "completion_tokens", "code", "arguments"]),
+            inner, max_size=4,
+        ),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(json_values)
+def test_any_json_is_an_answer_or_a_fault(value: Any) -> None:
+    """JSON of every shape, with our own field names in wrong places, is read without an accident."""
+    data = msgspec.json.encode(value)
+    for decode in (
+        lambda: DIALECT.decode_reply(data, Profile()),
+        lambda: assemble([frames(value, chunk({"content": "x"}, "stop", usage=COUNTS))]),
+    ):
+        try:
+            assert decode().usage.input_tokens >= 0
+        except UpstreamError as error:
+            assert error.fault  # noqa: PT017 - either outcome is right
+    assert DIALECT.decode_error(500, data, Profile()).fault
+
+
+def test_events_before_an_error_in_the_same_chunk_are_not_lost() -> None:
+    """Text and the error that follows it may share a packet: the text had come."""
+    decoder = DIALECT.events(Profile())
+    seen = []
+    with pytest.raises(UpstreamError) as caught:
+        for event in decoder.feed(frames(chunk({"content": "hi"}), {"error": {"message": "x", "code": 503}})):
+            seen.append(event)
+
+    assert seen
+    assert caught.value.fault is Fault.OVERLOADED
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": 12, "completion_tokens": 2, "total_tokens": 354, "completion_tokens_details":
+          {"reasoning_tokens": 340}}, Usage(input_tokens=12, output_tokens=342, reasoning_output_tokens=340)),
+        ({"prompt_tokens": 35, "completion_tokens": 12, "total_tokens": 109}, Usage(input_tokens=35, output_tokens=74)),
+        ({"prompt_tokens": 10, "completion_tokens": 2, "prompt_cache_hit_tokens": 8},
+         Usage(input_tokens=10, output_tokens=2, cached_input_tokens=8)),
+        ({"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 99}},
+         Usage(input_tokens=10, output_tokens=2, cached_input_tokens=10)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, Usage(input_tokens=0, output_tokens=0)),
+    ],
+    ids=["xAI: reasoning outside", "Gemini: thoughts in the total only", "DeepSeek: cache hits", "clamped", "zero is zero"],
+)  # fmt: skip
+def test_usage_is_normalised(usage: dict[str, Any], expected: Usage) -> None:
+    """Sums include their parts, whatever the provider's habit."""
+    body = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "usage": usage}
+
+    assert DIALECT.decode_reply(msgspec.json.encode(body), Profile()).usage == expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "body", "fault"),
+    [
+        ("gemini", 400, [{"error": {"code": 400, "status": "INVALID_ARGUMENT",
+                                    "details": [{"reason": "API_KEY_INVALID"}]}}], Fault.CREDENTIAL_REFUSED),
+        ("gemini", 400, [{"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "x"}}], Fault.REQUEST_REFUSED),
+        ("gemini", 400, [{"error": {"code": 400, "message": "The input token count (12) exceeds the maximum number of "
+                                    "tokens allowed (8)."}}], Fault.CONTEXT_LENGTH_EXCEEDED),
+        ("qwen", 429, {"error": {"code": "insufficient_quota"}}, Fault.RATE_LIMITED),
+        ("openai", 429, {"error": {"code": "insufficient_quota"}}, Fault.QUOTA_EXHAUSTED),
+        ("qwen", 400, {"error": {"code": "Arrearage"}}, Fault.QUOTA_EXHAUSTED),
+        ("qwen", 400, {"error": {"code": "data_inspection_failed"}}, Fault.CONTENT_FILTERED),
+        ("qwen", 400, {"error": {"message": "Range of input length should be [1, 8]"}}, Fault.CONTEXT_LENGTH_EXCEEDED),
+        ("deepseek", 401, {"error": {"code": "invalid_request_error", "type": "authentication_error"}},
+         Fault.CREDENTIAL_REFUSED),
+        ("deepseek", 400, {"error": {"message": "This model's maximum context length is 8 tokens"}},
+         Fault.CONTEXT_LENGTH_EXCEEDED),
+        ("deepseek", 429, {"error": {"message": "rate limit: too many requests"}}, Fault.RATE_LIMITED),
+        ("groq", 413, {"error": {"message": "Request too large for model x on tokens per minute", "type": "tokens",
+                                 "code": "rate_limit_exceeded"}}, Fault.RATE_LIMITED),
+        ("xai", 400, {"code": "Client specified an invalid argument", "error": "text"}, Fault.REQUEST_REFUSED),
+        ("mistral", 401, {"detail": "Invalid API Key"}, Fault.CREDENTIAL_REFUSED),
+        ("openrouter", 402, {"error": {"code": 402, "message": "x"}}, Fault.QUOTA_EXHAUSTED),
+    ],
+)  # fmt: skip
+def test_errors_mean_what_their_provider_means(provider: str, status: int, body: Any, fault: Fault) -> None:
+    """One code means different things at two providers: the row of the provider decides."""
+    error = DIALECT.decode_error(status, msgspec.json.encode(body), BUILT_IN[provider].profile)
+
+    assert error.fault is fault
+    assert error.http_status == status
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        ("gemini", {"max_tokens": 50, "seed": 1, "stream": True, "stream_options": {"include_usage": True}}),
+        ("openai", {"max_completion_tokens": 50, "seed": 1, "stream": True, "stream_options": {"include_usage": True}}),
+        ("mistral", {"max_tokens": 50, "random_seed": 1, "stream": True}),
+        ("deepseek", {"max_tokens": 50, "stream": True, "stream_options": {"include_usage": True}}),
+    ],
+)
+def test_the_request_has_the_provider_s_accent(provider: str, expected: dict[str, Any]) -> None:
+    """Fields are named as the provider names them, and left out where it has none."""
+    row = BUILT_IN[provider]
+    call = Call(messages=(Message(role="developer", content="x"),), params=Params(max_tokens=90, seed=1))
+    target = Target(provider=provider, upstream_model="m", max_tokens=50)
+    wire = DIALECT.encode_request(
+        call, target, base_url=row.base_url, api_key=Secret("invented"), profile=row.profile, stream=True
+    )
+
+    body = msgspec.json.decode(wire.body)
+    role = body.pop("messages")[0]["role"]
+    assert role == ("developer" if provider == "openai" else "system")
+    assert body.pop("model") == "m"
+    assert body == expected
+    assert wire.url == f"{row.base_url}/chat/completions"
+    assert dict(wire.headers)["authorization"] == "Bearer invented"
+
+
+def test_sse_as_the_standard_has_it() -> None:
+    """Data lines are joined, comments and unknown fields do not disturb, other lines are kept apart."""
+    parser = SseParser()
+    events = parser.feed(b"id: 1\nevent: x\n:note\ndata: a\ndata:b\nretry: 5\n\nstray line\n\ndata: c")
+    events += parser.close()
+
+    assert [(e.data, e.event, e.comments) for e in events] == [(b"a\nb", b"x", [b"note"]), (b"c", b"", [])]
+    assert parser.stray == [b"stray line"]

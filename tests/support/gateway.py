@@ -1,0 +1,108 @@
+"""A relevo in the test's own event loop: the real application behind a real socket, with chosen providers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from relevo.app import Server, Setup, issuers_of, set_up
+from relevo.auth.dev_secret import ISSUER, sign
+from relevo.core.clock import SystemClock
+from relevo.core.record import RequestRecord
+from relevo.store.record_reader import Filter, RecordReader
+from relevo.telemetry.log import JsonLines
+
+QUICK = """
+[timeouts]
+connect_s = 0.3
+first_token_s = 0.25
+idle_s = 0.25
+total_s = 5
+"""
+"""Deadlines scaled down for tests; the defaults are tested as values."""
+
+
+@dataclass
+class Reply:
+    """An answer of the gateway."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Gateway:
+    """A running server and a caller of it."""
+
+    server: Server
+    setup: Setup
+    session: aiohttp.ClientSession
+    token: str
+    stopped: bool = field(default=False)
+
+    async def chat(self, body: Any = None, *, headers: dict[str, str] | None = None, **fields: Any) -> Reply:
+        """POST /api/ai/chat as the signed-in user, with `body` or with the given fields."""
+        data = body if isinstance(body, bytes) else json.dumps(fields if body is None else body).encode()
+        given = {"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})}
+        return await self.request("POST", "/api/ai/chat", data, given)
+
+    async def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Reply:
+        url = self.server.api.url + path
+        async with self.session.request(method, url, data=body, headers=headers) as answer:
+            names = {name.lower(): value for name, value in answer.headers.items()}
+            return Reply(answer.status, names, await answer.read())
+
+    def records(self) -> list[RequestRecord]:
+        """What the record holds once everything that waits is written (which stops the writer)."""
+        assert self.server._writer is not None
+        self.server._writer.close()
+        reader = RecordReader(self.setup.config.database_path)
+        rows = [record for _, record in reader.latest(Filter(), limit=1000)]
+        reader.close()
+        return rows
+
+
+def config_text(providers: dict[str, str], *, tasks: str = "", more: str = QUICK) -> str:
+    """A configuration of local providers by base_url, in one task T in the given order."""
+    text = more
+    for name, base_url in providers.items():
+        text += f'[providers.{name}]\ndialect = "openai_chat"\nbase_url = "{base_url}"\n'
+    targets = ", ".join(f'{{ provider = "{name}", model = "{name}-model", max_tokens = 100 }}' for name in providers)
+    return text + (tasks or f"[tasks.T]\ntargets = [{targets}]\n")
+
+
+@asynccontextmanager
+async def running(config: str, folder: Path, user: str = "ana") -> AsyncIterator[Gateway]:
+    """Serve a configuration on free ports until the block ends."""
+    path = folder / "relevo.toml"
+    path.write_text(config)
+    setup = set_up(str(path))
+    async with serving(setup, user) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def serving(setup: Setup, user: str = "ana") -> AsyncIterator[Gateway]:
+    server = Server(setup, JsonLines(), "127.0.0.1", 0)
+    ready = asyncio.Event()
+    task = asyncio.ensure_future(server.run(lambda _server: ready.set()))
+    await asyncio.wait({task, asyncio.ensure_future(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    token = ""
+    if setup.needs_loopback:
+        token = sign(issuers_of(setup)[ISSUER].secret, user, now_s=SystemClock().wall_s(), ttl_s=600)
+    async with aiohttp.ClientSession() as session:
+        yield Gateway(server, setup, session, token)
+    server._stop()
+    await task

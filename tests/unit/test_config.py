@@ -1,0 +1,272 @@
+"""The configuration: exact errors with file, line and key; interpolation; defaults."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relevo.app import set_up
+from relevo.config.defaults import BUILT_IN_TASKS, INIT_FILE
+from relevo.config.document import key_lines
+from relevo.config.load import load
+from relevo.config.problems import ConfigError
+from relevo.config.schema import File, Timeouts
+
+MINE = '[providers.mine]\ndialect = "openai_chat"\nbase_url = "http://127.0.0.1:1/v1"\n'
+TASK = '[tasks.T]\ntargets = [{ provider = "mine", model = "m" }]\n'
+ROW = '[auth.issuers.app]\nissuer = "https://i.example"\n'
+
+
+def errors_of(text: str) -> str:
+    Path("relevo.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        set_up()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[server]\nport = 'x'\n", "relevo.toml:2: server.port: expected int, got str"),
+        ("[server]\nport = 99999\n", "relevo.toml:2: server.port: expected int <= 65535"),
+        ("\n[server]\nprot = 1\n", 'relevo.toml:3: server.prot: unknown key "prot". Did you mean "port"?'),
+        ("[sever]\n", 'relevo.toml:1: sever: unknown key "sever". Did you mean "server"?'),
+        ("server = 3\n", "relevo.toml:1: server: expected table, got int"),
+        ('[server]\nlocale = "esp"\n', 'server.locale: "esp" is not possible here: write one of es, en. Did you mean "es"?'),
+        ('[server]\nallowed_origins = ["*"]\n', 'relevo.toml:2: server.allowed_origins[0]: "*" is not an exact origin'),
+        ("[server\n", "relevo.toml:1: TOML: "),
+        ("[timeouts]\nidle_s = -1\n", "relevo.toml:2: timeouts.idle_s: expected float > 0.0"),
+        (MINE + TASK.replace('"mine"', '"mien"'), 'relevo.toml:5: tasks.T.targets[0].provider: unknown provider "mien".'
+         ' Did you mean "mine"?'),
+        (MINE + TASK.replace('model = "m"', 'modle = "m"'), 'tasks.T.targets[0].modle: unknown key "modle". Did you mean'),
+        (MINE + TASK.replace('model = "m"', 'modle = "m"'), 'tasks.T.targets[0]: the key "model" is missing'),
+        (MINE + "[tasks.T]\ntargets = []\n", "relevo.toml:5: tasks.T.targets: expected array of length >= 1"),
+        (MINE + TASK + 'order = "cheap"\n', 'tasks.T.order: "cheap" is not possible here: write one of listed, cheapest,'),
+        (MINE + TASK + 'order = "cheapest"\n', "this version tries targets as listed"),
+        (TASK.replace('"mine"', '"gemini"') + MINE, 'the provider "gemini" has no section: add [providers.gemini] with '
+         'api_key = "${GEMINI_API_KEY}"'),
+        ('[providers.new]\napi_key = "${PATH}"\n', '"new" is not a built-in provider: write dialect and base_url'),
+        (MINE.replace("openai_chat", "klingon"), 'unknown dialect "klingon": this version speaks openai_chat'),
+        (MINE.replace("http://127.0.0.1:1/v1", "ftp://x"), "write an address such as https://api.example.com/v1"),
+        (MINE.replace("127.0.0.1:1/v1", "user:pw@127.0.0.1/v1"), "an address holds no user"),
+        ('[providers.gemini]\napi_key = "AIza-invented"\n', "relevo.toml:2: providers.gemini.api_key: a secret does not "
+         'belong in this file: put it in the environment or in .env, and write "${GEMINI_API_KEY}"'),
+        ('[providers.gemini]\napi_key = "${X:-AIza-invented}"\n', "a secret does not belong in this file"),
+        ('[providers.gemini]\napi_key = "${NO_SUCH_KEY}"\n', "relevo.toml:2: providers.gemini.api_key: the variable "
+         "NO_SUCH_KEY is not set: set it in the environment or in .env, or write ${NO_SUCH_KEY:-} to do without it"),
+        (ROW + 'secret = "${SHORT}"\n', "an HS256 secret has at least 32 bytes"),
+        (ROW, "this version verifies HS256 tokens only"),
+        (ROW + 'secret = "0123456789012345678901234567890123456789"\n', "a secret does not belong in this file"),
+        ("[credits]\nenabled = true\n", "this version has no credits: write enabled = false"),
+        ('[store]\nurl = "postgresql://db/x"\n', "this version keeps its record in SQLite"),
+        ("[server]\nworkers = 2\n", "this version runs in one process"),
+        ("[admin]\nport = 8787\n", "relevo.toml:2: admin.port: the admin listener needs a port of its own"),
+        ('[prices."mine/m"]\ninput = 1\n', 'relevo.toml:1: prices."mine/m": the key "output" is missing'),
+        ('[prices."mine/m"]\ninput = -1\noutput = 1\n', 'prices."mine/m".input: expected float >= 0.0'),
+    ],
+)  # fmt: skip
+def test_an_error_says_file_line_key_and_fix(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every wrong line is named, with what to write instead."""
+    monkeypatch.setenv("SHORT", "too-short")
+
+    assert expected in errors_of(text)
+
+
+def test_all_errors_are_told_at_once_in_the_order_of_the_file() -> None:
+    """Nobody has to mend a file error by error."""
+    lines = errors_of("[server]\nport = 'x'\nhots = 1\n[timeouts]\nidle_s = 'y'\n").splitlines()
+
+    assert [line.split(": ")[0] for line in lines] == ["relevo.toml:2", "relevo.toml:3", "relevo.toml:5"]
+
+
+def test_a_missing_file_is_named() -> None:
+    """`--config` with a wrong path says so, and how to make the file."""
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: there is no such file: `relevo init` writes one"):
+        load("nowhere.toml")
+
+
+def test_references_come_from_the_environment_and_from_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`.env` is read and never overrides the real environment; a default stands in; `$${` is literal."""
+    Path(".env").write_text("A=from-file\nB=from-file\n# C=comment\nQUOTED='x y'\n")
+    monkeypatch.setenv("A", "from-environment")
+    Path("relevo.toml").write_text(
+        MINE + TASK + 'system = "${A} ${B} ${C:-default} ${QUOTED} $${D}"\n'
+    )
+
+    assert load().tasks["T"].system == "from-environment from-file default x y ${D}"
+
+
+def test_a_provider_with_an_empty_key_is_a_warning() -> None:
+    """`${X:-}` means: pass this provider over, and say so."""
+    Path("relevo.toml").write_text('[providers.gemini]\napi_key = "${NO_SUCH_KEY:-}"\n' + MINE + TASK)
+    setup = set_up()
+
+    assert not setup.providers["gemini"].ready
+    assert setup.providers["mine"].ready
+    (warning,) = setup.config.report.at("warning")
+    assert setup.config.report.text(warning) == (
+        "relevo.toml:2: providers.gemini.api_key: no key, so gemini is passed over: its variable is empty"
+    )
+
+
+def test_what_is_not_in_force_is_said() -> None:
+    """A setting that this version cannot honour is never ignored in silence."""
+    Path("relevo.toml").write_text(
+        MINE + TASK + 'on_cut = "restart"\n[limits]\nuser_requests_per_minute = 5\n[server]\ntrusted_proxies = ["x"]\n'
+    )
+    messages = [set_up().config.report.text(p) for p in set_up().config.report.at("warning")]
+
+    assert len(messages) == 3
+    assert all("not in force" in message for message in messages)
+
+
+def test_a_retired_model_is_named_with_its_successor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The built-in models are the original's; what is no longer listed is said with the name to write."""
+    monkeypatch.setenv("GEMINI_API_KEY", "invented-for-a-test")
+    setup = set_up()
+    text = "\n".join(setup.config.report.text(p) for p in setup.config.report.at("warning"))
+
+    assert 'gemini no longer lists "gemini-2.0-flash-exp" (since 2026-06-01): write "gemini-3.5-flash-lite"' in text
+    assert 'deepseek no longer lists "deepseek-chat"' in text
+    assert 'qwen no longer lists "qwen-max"' in text
+
+
+@pytest.mark.parametrize(
+    ("variable", "provider"),
+    [("GEMINI_API_KEY", "gemini"), ("GOOGLE_API_KEY", "gemini"), ("DASHSCOPE_API_KEY", "qwen"),
+     ("QWEN_API_KEY", "qwen"), ("DEEPSEEK_API_KEY", "deepseek"), ("OPENAI_API_KEY", "openai"),
+     ("ANTHROPIC_API_KEY", "anthropic")],
+)  # fmt: skip
+def test_without_a_file_the_keys_at_hand_are_used(variable: str, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One key in the environment ends demo mode, and its provider is ready under its own name."""
+    assert set_up().demo
+    monkeypatch.setenv(variable, "invented-for-a-test")
+    setup = set_up()
+
+    assert not setup.demo
+    assert [name for name, row in setup.providers.items() if row.api_key] == [provider]
+    assert list(setup.tasks) == ["LONG_CONTENT", "PREMIUM_ANALYSIS", "CHAT"]
+
+
+def test_the_built_in_tasks_are_the_original_ones() -> None:
+    """Orders, models and limits of the app that moves are kept to the letter."""
+    plan = {
+        name: [(t.provider, t.model, t.max_tokens) for t in task.targets] for name, task in BUILT_IN_TASKS.items()
+    }
+
+    gemini, deepseek = ("gemini", "gemini-2.0-flash-exp", 8192), ("deepseek", "deepseek-chat", 4096)
+    turbo, qmax = ("qwen", "qwen-turbo", 6000), ("qwen", "qwen-max", 6000)
+    assert plan == {
+        "LONG_CONTENT": [gemini, turbo, deepseek],
+        "PREMIUM_ANALYSIS": [qmax, deepseek, gemini],
+        "CHAT": [deepseek, turbo, gemini],
+    }
+
+
+def test_the_default_deadlines_are_those_of_the_contract() -> None:
+    """3 s to connect, 10 s to the first token, 60 s of silence, 300 s in all."""
+    limits = Timeouts()
+
+    assert (limits.connect_s, limits.first_token_s, limits.idle_s, limits.total_s) == (3, 10, 60, 300)
+
+
+def test_the_file_of_init_is_valid_and_warns_of_missing_keys_only() -> None:
+    """What `relevo init` writes can be served as soon as there is a key."""
+    Path("relevo.toml").write_text(INIT_FILE)
+    setup = set_up()
+
+    assert list(setup.tasks) == list(BUILT_IN_TASKS)
+    assert {p.path[0] for p in setup.config.report.at("warning")} == {"providers", "tasks"}
+    assert "no longer lists" not in str(setup.config.report.problems)
+
+
+def test_the_schema_is_the_one_of_the_structs() -> None:
+    """Editors get a JSON Schema with every section."""
+    schema = msgspec.json.schema(File)
+
+    assert {"server", "providers", "tasks", "auth", "timeouts"} <= schema["$defs"]["File"]["properties"].keys()
+
+
+def test_paths_start_at_the_file(tmp_path: Path) -> None:
+    """A configuration elsewhere keeps its data beside it, wherever the server is started."""
+    folder = tmp_path / "deploy"
+    folder.mkdir()
+    (folder / "relevo.toml").write_text(MINE + TASK + '[server]\ndata_dir = "data"\n')
+    config = load(os.fspath(folder / "relevo.toml"))
+
+    assert config.database_path == folder / "data" / "relevo.db"
+
+
+TOML = '''# a comment with [brackets] and = signs
+top = 1
+"quoted key" = """
+several [lines]
+x = 1
+"""
+[a.b]  # comment
+c = { d = [1, { e = 'x' }], f.g = 2 }
+h = [
+  "]", # comment ]
+  { i = 1979-05-27T07:32:00Z },
+]
+j.k = '\'\'literal
+''
+\'\'\'
+[[list]]
+x = 1
+[[list]]
+x = 2
+[list.sub]
+y = true
+'''
+
+
+def test_every_key_is_found_on_its_line() -> None:
+    """The line finder sees through comments, strings, arrays and tables of every kind."""
+    text = TOML.replace("\\'", "'")
+    tomllib.loads(text)
+    lines = key_lines(text)
+
+    assert lines[("top",)] == 2
+    assert lines[("quoted key",)] == 3
+    assert lines[("a", "b", "c", "d", 1, "e")] == 8
+    assert lines[("a", "b", "c", "f", "g")] == 8
+    assert lines[("a", "b", "h", 1, "i")] == 11
+    assert lines[("a", "b", "j", "k")] == 13
+    assert lines[("list", 0, "x")] == 17
+    assert lines[("list", 1, "x")] == 19
+    assert lines[("list", 1, "sub", "y")] == 21
+
+
+keys = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True)
+scalars = st.one_of(st.integers(-5, 5), st.booleans(), st.text("ab]}#=,'\"\\ ", max_size=6))
+values = st.recursive(scalars, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)))
+
+
+def toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[ # comment ]\n" + ",\n".join(toml(v) for v in value) + " ]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
+
+
+@given(st.dictionaries(keys, values, max_size=4))
+def test_the_line_finder_reads_whatever_tomllib_reads(data: dict[str, Any]) -> None:
+    """For any valid file, every top-level key is found on the line where it stands."""
+    text = "".join(f"{key} = {toml(value)}\n" for key, value in data.items())
+    assert tomllib.loads(text) == data
+    lines = key_lines(text)
+
+    rows = text.split("\n")
+    for key in data:
+        assert rows[lines[(key,)] - 1].startswith(key)

@@ -29,7 +29,8 @@ def open_writer(path: Path) -> apsw.Connection:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(_BUSY_MS)
         # FULL: a committed row survives a power cut. NORMAL would lose rows that were already acknowledged.
-        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
+        for name, value in (("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON")):
+            connection.pragma(name, value)  # one by one: a statement that gives a row holds up those after it
         _migrate(connection, path)
     except (apsw.Error, OSError) as error:
         raise StoreError(f"{path}: {error}") from error

@@ -1,0 +1,162 @@
+"""The record: what is written behind an answer is read back whole, pruned by age, and never in the way."""
+
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+
+from relevo.core.record import Attempt, RequestRecord
+from relevo.core.types import Usage
+from relevo.store import record_writer
+from relevo.store.queries import migrations, queries
+from relevo.store.record_reader import Filter, RecordReader
+from relevo.store.record_writer import RecordWriter
+from relevo.store.sqlite import StoreError, open_writer
+
+DAY_MS = 86_400_000
+
+
+class FakeClock:
+    def __init__(self, wall_s: float = 1_000_000_000) -> None:
+        self.wall = wall_s
+
+    def now_s(self) -> float:
+        return 0.0
+
+    def wall_s(self) -> float:
+        return self.wall
+
+
+def record(number: int, *, at_ms: int = 1_000_000_000_000, subject: str = "ana", ok: bool = True) -> RequestRecord:
+    attempts = (
+        Attempt(number=1, provider="a", upstream_model="m", outcome="failed", code="rate_limited", phase="first_event",
+                http_status=429, upstream_code="limit", detail="why", ms=5),
+        Attempt(number=2, provider="b", upstream_model="m", outcome="ok", ms=7, cost_nano_usd=12,
+                usage=Usage(input_tokens=4, output_tokens=3, cached_input_tokens=2, reasoning_output_tokens=1)),
+    )  # fmt: skip
+    return RequestRecord(
+        id=f"req_{number:04}", started_at_ms=at_ms, issuer="local", subject=subject, task="T",
+        outcome="ok" if ok else "failed", code=None if ok else "all_providers_failed",
+        http_status=200 if ok else 500, ms=12, attempts=attempts if number % 2 == 0 else attempts[1:], demo=ok,
+    )  # fmt: skip
+
+
+def read(path: Path, wanted: Filter | None = None, **options: int) -> list[RequestRecord]:
+    reader = RecordReader(path)
+    rows = [row for _, row in reader.latest(wanted or Filter(), **{"limit": 100, **options})]
+    reader.close()
+    return rows
+
+
+def test_rows_come_back_as_they_went_in(tmp_path: Path) -> None:
+    """Every field of a request and of its tries survives the disk, in the order of writing."""
+    path = tmp_path / "r.db"
+    rows = [record(number, ok=number != 3) for number in range(1, 6)]
+    writer = RecordWriter(path, keep_days=90, clock=FakeClock())
+    for row in rows:
+        writer.request_finished(row)
+    writer.close()
+
+    assert read(path) == rows
+    assert read(path, limit=2) == rows[-2:]
+    assert read(path, Filter(failed=True)) == [rows[1], rows[2], rows[3]]
+    assert read(path, Filter(subject="bob")) == []
+    assert read(path, Filter(issuer="local", subject="ana")) == rows
+
+
+def test_rows_older_than_keep_days_are_deleted_with_their_tries(tmp_path: Path) -> None:
+    """A row and its tries go when their time is over; younger ones stay."""
+    path = tmp_path / "r.db"
+    clock = FakeClock()
+    now_ms = int(clock.wall * 1000)
+    writer = RecordWriter(path, keep_days=2, clock=clock)
+    for number, age_days in enumerate((3, 1, 0)):
+        writer.request_finished(record(number, at_ms=now_ms - age_days * DAY_MS))
+    writer.close()
+    RecordWriter(path, keep_days=2, clock=clock).close()
+
+    assert [row.id for row in read(path)] == ["req_0001", "req_0002"]
+    assert apsw.Connection(str(path)).execute("SELECT count(*) FROM attempt").get == 3
+
+
+def test_a_full_queue_drops_rows_and_counts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that cannot keep up costs rows, counted, and never an answer's time."""
+    monkeypatch.setattr(record_writer, "QUEUE_ROWS_MAX", 5)
+    gate = threading.Event()
+    write = RecordWriter._write
+
+    def slow(self: RecordWriter, records: list[RequestRecord]) -> None:
+        gate.wait(10)
+        write(self, records)
+
+    monkeypatch.setattr(RecordWriter, "_write", slow)
+    writer = RecordWriter(tmp_path / "r.db", keep_days=1, clock=FakeClock())
+    for number in range(20):
+        writer.request_finished(record(number))
+    gate.set()
+    writer.close()
+
+    assert writer.dropped + len(read(tmp_path / "r.db")) == 20
+    assert writer.dropped >= 5
+
+
+def test_a_disk_that_refuses_makes_the_store_unhealthy_and_later_healthy(tmp_path: Path) -> None:
+    """A failed write is counted and shown in readiness; the next one that works clears it."""
+    path = tmp_path / "r.db"
+    writer = RecordWriter(path, keep_days=90, clock=FakeClock())
+    writer.request_finished(record(1))
+    writer.request_finished(record(1))  # the same id twice: the database refuses the batch
+    writer.close()
+
+    assert writer.dropped >= 1
+    assert not writer.healthy or len(read(path)) == 1
+
+
+@pytest.mark.parametrize("content", [b"this is no database, but a text that somebody put there" * 30, None])
+def test_a_path_that_is_no_database_is_an_error_of_the_start(content: bytes | None, tmp_path: Path) -> None:
+    """A file of another kind, or a folder, is named at the start and left as it is."""
+    path = tmp_path / "r.db"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+
+    with pytest.raises(StoreError, match=r"r\.db"):
+        RecordWriter(path, keep_days=1, clock=FakeClock())
+    assert content is None or path.read_bytes() == content
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """An older relevo does not touch what a newer one wrote."""
+    open_writer(tmp_path / "r.db").pragma("user_version", 999)
+
+    with pytest.raises(StoreError, match="made by a newer relevo"):
+        open_writer(tmp_path / "r.db")
+
+
+def test_the_connection_is_as_durable_as_it_says(tmp_path: Path) -> None:
+    """WAL, a flush with every commit, and foreign keys are really in force."""
+    connection = open_writer(tmp_path / "r.db")
+
+    assert [connection.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 2, 1]
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    """Number n is the n-th file, so `user_version` says exactly what was applied."""
+    assert [number for number, _ in migrations("sqlite")] == list(range(1, len(migrations("sqlite")) + 1))
+
+
+def test_every_named_statement_is_valid_on_the_schema(tmp_path: Path) -> None:
+    """Each statement of the SQL files compiles against the migrated schema."""
+    connection = open_writer(tmp_path / "r.db")
+    for name, sql in queries("sqlite", "record.sql").items():
+        holes: dict[str, int] | tuple[int, ...] = dict.fromkeys(("after", "subject", "issuer", "failed", "limit", "before_ms"), 0)
+        if "?" in sql:
+            holes = (0,) * sql.count("?")
+        connection.execute("EXPLAIN " + sql, holes), name
+
+
+def test_the_sqlite_in_use_has_no_wal_reset_bug() -> None:
+    """Versions before 3.51.3 can corrupt a WAL database with more than one connection."""
+    assert tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) >= (3, 51, 3)

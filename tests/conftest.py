@@ -4,12 +4,14 @@ import asyncio
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from support.canary import CANARY
 
 # Self-signed for localhost; its key is public by being here, and good for nothing but these tests.
 UNTRUSTED_CERTIFICATE = """\
@@ -38,11 +40,29 @@ KEYS = ("_API_KEY", "_JWT_SECRET", "_TOKEN")
 
 @pytest.fixture(autouse=True)
 def clean_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Tests run in an empty folder and never see a provider key of the real environment."""
+    """Tests run in an empty folder and never see a provider key of the real environment.
+
+    The providers of their configurations have the canary for a key.
+    """
     for name in list(os.environ):
         if name.endswith(KEYS):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("CANARY_KEY", CANARY)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def no_secret_out(clean_room: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """After every test: the canary is in no output, no log, no database and no other file of the test.
+
+    Answers and metrics are searched where the tests receive them (support/gateway.py).
+    """
+    yield
+    out, err = capfd.readouterr()
+    assert CANARY not in out + err
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.name != ".env":
+            assert CANARY.encode() not in path.read_bytes(), path
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The dialect `openai_chat`: pure, so bytes in and events out; wherever the network cuts the bytes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -98,11 +99,12 @@ def test_a_stream_cut_short_is_never_passed_off_as_whole(name: str) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_answer_or_a_fault(data: bytes) -> None:
     """Whatever a provider sends, no other exception comes out: plain, streamed or as an error."""
-    for decode in (
+    decoders: tuple[Callable[[], Completion], ...] = (
         lambda: assemble([data]),
         lambda: assemble([b"data: " + data + b"\n\n"]),
         lambda: DIALECT.decode_reply(data, Profile()),
-    ):
+    )
+    for decode in decoders:
         with pytest.raises(UpstreamError):
             decode()
     assert DIALECT.decode_error(400, data, Profile()).fault
@@ -126,10 +128,11 @@ json_values = st.recursive(
 def test_any_json_is_an_answer_or_a_fault(value: Any) -> None:
     """JSON of every shape, with our own field names in wrong places, is read without an accident."""
     data = msgspec.json.encode(value)
-    for decode in (
+    decoders: tuple[Callable[[], Completion], ...] = (
         lambda: DIALECT.decode_reply(data, Profile()),
         lambda: assemble([frames(value, chunk({"content": "x"}, "stop", usage=COUNTS))]),
-    ):
+    )
+    for decode in decoders:
         try:
             assert decode().usage.input_tokens >= 0
         except UpstreamError as error:
@@ -207,7 +210,10 @@ def test_errors_mean_what_their_provider_means(provider: str, status: int, body:
     ("provider", "expected"),
     [
         ("gemini", {"max_tokens": 50, "seed": 1, "stream": True, "stream_options": {"include_usage": True}}),
-        ("openai", {"max_completion_tokens": 50, "seed": 1, "stream": True, "stream_options": {"include_usage": True}}),
+        (
+            "openai",
+            {"max_completion_tokens": 50, "seed": 1, "stream": True, "stream_options": {"include_usage": True}},
+        ),
         ("mistral", {"max_tokens": 50, "random_seed": 1, "stream": True}),
         ("deepseek", {"max_tokens": 50, "stream": True, "stream_options": {"include_usage": True}}),
     ],

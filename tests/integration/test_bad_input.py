@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.gateway import QUICK, Gateway, config_text, running
 from support.upstream import streamed, upstream
 
@@ -41,7 +42,11 @@ BAD: list[tuple[Any, str, str]] = [
     ({"messages": [{"role": "user"}]}, "invalid_request", "messages[0].content"),
     ({"messages": [{"role": "king", "content": "x"}]}, "invalid_request", "messages[0].role"),
     ({"messages": [*USER, {"role": "user", "content": ""}]}, "invalid_request", "messages[1].content"),
-    ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "invalid_request", "messages[0].content[0].type"),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "video"}]}]},
+        "invalid_request",
+        "messages[0].content[0].type",
+    ),
     ({"messages": [{"role": "tool", "content": "x"}]}, "invalid_request", "messages[0].tool_call_id"),
     ({"messages": USER, "prompt": "x"}, "invalid_request", "prompt"),
     ({"prompt": "x", "maxTokens": "many"}, "invalid_request", "maxTokens"),
@@ -95,9 +100,18 @@ async def test_unknown_names_are_answered_with_the_known_ones(gateway: Gateway) 
 
 @pytest.mark.parametrize(
     ("accept", "word"),
-    [("*", "Falta"), ("", "Falta"), ("fr", "Falta"), ("en;q=0, es", "Falta"), ("en", "There"), ("de, en-GB;q=0.3", "There")],
+    [
+        ("*", "Falta"),
+        ("", "Falta"),
+        ("fr", "Falta"),
+        ("en;q=0, es", "Falta"),
+        ("en", "There"),
+        ("de, en-GB;q=0.3", "There"),
+    ],
 )
-async def test_only_a_specific_accept_language_changes_the_language(accept: str, word: str, gateway: Gateway) -> None:
+async def test_only_a_specific_accept_language_changes_the_language(
+    accept: str, word: str, gateway: Gateway
+) -> None:
     """`*` asks for no language in particular and gets the configured one."""
     answer = await gateway.chat({}, headers={"accept-language": accept})
 
@@ -189,7 +203,10 @@ async def test_wrong_paths_and_methods(method: str, path: str, status: int, code
 
 async def test_cors_is_for_the_listed_origins_only(gateway: Gateway) -> None:
     """A listed origin may read the answer and its headers; a foreign one gets no CORS header, and no error."""
-    ask = {"access-control-request-method": "POST", "access-control-request-headers": "authorization, x-stainless-os"}
+    ask = {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization, x-stainless-os",
+    }
     ours = await gateway.request("OPTIONS", "/api/ai/chat", headers={"origin": "http://localhost:5173", **ask})
     foreign = await gateway.request("OPTIONS", "/api/ai/chat", headers={"origin": "http://evil.example", **ask})
     answer = await gateway.chat({"prompt": "x"}, headers={"origin": "http://localhost:5173"})

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.canary import CANARY
 from support.gateway import QUICK, config_text, running
 from support.upstream import USAGE, completion, delta, reply, sse, streamed, upstream
 
@@ -68,7 +70,7 @@ async def test_the_wire_to_the_provider_is_exact(tmp_path: Path) -> None:
             "stream_options": {"include_usage": True},
         }
         assert request.headers["accept-encoding"] == "identity"
-        assert "authorization" not in request.headers  # the caller's token goes nowhere
+        assert request.headers["authorization"] == f"Bearer {CANARY}"  # the caller's token goes nowhere
 
 
 async def test_the_first_dead_the_second_broken_the_third_answers(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ targets = [{ provider = "gemini", model = "gemini-2.0-flash-exp", max_tokens = 8
 """
     async with upstream(streamed()) as up:
         config = config_text({"gemini": up.base_url, "deepseek": up.base_url}, tasks=tasks)
-        config = config.replace("base_url", 'api_key = "${K}"\nbase_url')
+        config = config.replace("${CANARY_KEY}", "${K}")
         (tmp_path / ".env").write_text("K=invented-key-for-tests\n")
         async with running(config, tmp_path) as gateway:
             answer = await gateway.chat(body)
@@ -155,7 +157,9 @@ targets = [{ provider = "gemini", model = "gemini-2.0-flash-exp", max_tokens = 8
 REFUSED = reply({"error": {"message": "bad", "type": "invalid_request_error", "code": None}}, 400)
 TOO_LONG = reply({"error": {"message": "This model's maximum context length is 8 tokens", "code": "x"}}, 400)
 FILTERED = reply({"error": {"message": "no", "code": "content_filter"}}, 400)
-BAD_KEY = reply([{"error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}], 400)
+BAD_KEY = reply(
+    [{"error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}], 400
+)
 
 
 @pytest.mark.parametrize(
@@ -251,11 +255,14 @@ async def test_a_target_without_key_is_skipped_and_says_so(tmp_path: Path) -> No
     """A provider whose key is empty is passed over; the attempts and the record name the reason."""
     async with upstream(streamed()) as b:
         config = config_text({"a": "http://127.0.0.1:9/v1", "b": b.base_url})
-        config = config.replace('[providers.a]', '[providers.a]\napi_key = "${A_KEY:-}"')
+        config = config.replace("${CANARY_KEY}", "${A_KEY:-}", 1)
         async with running(config, tmp_path) as gateway:
             answer = await gateway.chat(prompt="Hola")
 
-            assert [(a["outcome"], a["code"]) for a in answer.json["attempts"]] == [("skipped", "no_key"), ("ok", None)]
+            assert [(a["outcome"], a["code"]) for a in answer.json["attempts"]] == [
+                ("skipped", "no_key"),
+                ("ok", None),
+            ]
             assert answer.headers["x-relevo-attempts"] == "1"
 
 

@@ -10,19 +10,19 @@ from typing import Any
 
 import jwt
 import pytest
-from support.gateway import QUICK, Gateway, config_text, running
-from support.upstream import Upstream, streamed, upstream
 
 from relevo.app import issuers_of
 from relevo.auth.dev_secret import ISSUER
+from support.gateway import QUICK, Gateway, config_text, running
+from support.upstream import Upstream, streamed, upstream
 
 APP_SECRET = "an-invented-secret-of-an-app-0123456789"
-ROW = f"""
+ROW = """
 [auth.issuers.app]
 platform = "supabase"
 issuer = "https://abc.example/auth/v1"
 audience = "authenticated"
-secret = "${{APP_SECRET}}"
+secret = "${APP_SECRET}"
 """
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.gateway import config_text, running
 from support.upstream import HANG, USAGE, Script, completion, delta, reply, sse, streamed, upstream
 
@@ -28,7 +29,7 @@ class Case:
 def half(body: dict[str, Any]) -> Script:
     whole = reply(body)[0]
     assert isinstance(whole, bytes)
-    head, _, data = whole.partition(b"\r\n\r\n")
+    _, _, data = whole.partition(b"\r\n\r\n")
     return reply(data[: len(data) // 2])
 
 
@@ -57,10 +58,10 @@ CASES = [
          "overloaded", 200, upstream_code="overloaded_error"),
     Case("an error after text", sse(delta("hi"), {"error": {"message": "x"}}), "error_in_reply", 200, "body"),
     Case("DashScope's error event",
-         [STREAM + b"\r\nid:1\nevent:error\n:HTTP_STATUS/429\ndata:{\"code\":\"Throttling\",\"message\":\"x\"}\n\n"],
+         [STREAM + b'\r\nid:1\nevent:error\n:HTTP_STATUS/429\ndata:{"code":"Throttling","message":"x"}\n\n'],
          "rate_limited", 200, upstream_code="Throttling"),
     Case("Gemini's bare JSON in a stream",
-         [STREAM + b"\r\ndata: {\"choices\":[]}\n\n{\"error\":{\"code\":503,\n\"message\":\"x\"}}\n"], "overloaded", 200),
+         [STREAM + b'\r\ndata: {"choices":[]}\n\n{"error":{"code":503,\n"message":"x"}}\n'], "overloaded", 200),
     Case("a page of HTML sent as a stream", [STREAM + b"\r\n<html>\n<p>hi\n</html>\n"], "bad_reply", 200),
     Case("a finish reason that means failure", sse(delta("hi"), delta("", "insufficient_system_resource")),
          "error_in_reply", 200, "body", "insufficient_system_resource"),
@@ -68,7 +69,7 @@ CASES = [
     Case("a stream closed before any text", [STREAM + b"\r\n: hello\n\n"], "empty_reply", 200),
     Case("broken JSON in an event", sse(delta("hi"), "{broken"), "not_json", 200, "body"),
     Case("one endless line", [STREAM + b"\r\ndata: " + b"x" * 1_100_000], "reply_too_large", 200),
-    Case("a body cut before its length", [HEAD + b"content-length: 900\r\n\r\n{\"choices\":["],
+    Case("a body cut before its length", [HEAD + b'content-length: 900\r\n\r\n{"choices":['],
          "connection_lost", 200, "body"),
     Case("a broken chunked body", [HEAD + b"transfer-encoding: chunked\r\n\r\nZZ\r\nhello"],
          "connection_lost", None, "headers"),
@@ -79,7 +80,7 @@ CASES = [
          "bad_reply", 200),
     Case("never answers", [HANG], "first_token_timeout", None, "headers"),
     Case("headers, then nothing", [STREAM + b"\r\n", HANG], "first_token_timeout", 200),
-    Case("only empty chunks and comments", [STREAM + b"\r\n", *[b": ping\n\ndata: {\"choices\":[]}\n\n", 0.1] * 4, HANG],
+    Case("only empty chunks and comments", [STREAM + b"\r\n", *[b': ping\n\ndata: {"choices":[]}\n\n', 0.1] * 4, HANG],
          "first_token_timeout", 200),
     Case("silence in mid-answer", [*sse(delta("hi")), HANG], "idle_timeout", 200, "body"),
     Case("a redirect", [b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n"],
@@ -128,11 +129,10 @@ async def test_a_provider_that_is_silent_is_left_by_closing_its_connection(tmp_p
 async def test_the_last_target_waits_three_times_as_long_for_its_first_token(tmp_path: Path) -> None:
     """After the last target there is nobody to ask, so a slow start there is better than no answer."""
     slow: Script = [0.5, *streamed("late")]
-    async with upstream(slow) as a:
-        async with running(config_text({"a": a.base_url}), tmp_path) as gateway:
-            answer = await gateway.chat(prompt="Hola")
+    async with upstream(slow) as a, running(config_text({"a": a.base_url}), tmp_path) as gateway:
+        answer = await gateway.chat(prompt="Hola")
 
-            assert answer.json["content"] == "late"
+        assert answer.json["content"] == "late"
 
 
 async def test_one_deadline_covers_all_targets(tmp_path: Path) -> None:

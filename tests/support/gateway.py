@@ -16,6 +16,7 @@ from relevo.core.clock import SystemClock
 from relevo.core.record import RequestRecord
 from relevo.store.record_reader import Filter, RecordReader
 from relevo.telemetry.log import JsonLines
+from support.canary import CANARY
 
 QUICK = """
 [timeouts]
@@ -62,7 +63,9 @@ class Gateway:
         url = self.server.api.url + path
         async with self.session.request(method, url, data=body, headers=headers) as answer:
             names = {name.lower(): value for name, value in answer.headers.items()}
-            return Reply(answer.status, names, await answer.read())
+            reply = Reply(answer.status, names, await answer.read())
+        assert CANARY not in f"{reply.headers}{reply.body!r}"
+        return reply
 
     def records(self) -> list[RequestRecord]:
         """What the record holds once everything that waits is written (which stops the writer)."""
@@ -78,8 +81,12 @@ def config_text(providers: dict[str, str], *, tasks: str = "", more: str = QUICK
     """A configuration of local providers by base_url, in one task T in the given order."""
     text = more
     for name, base_url in providers.items():
-        text += f'[providers.{name}]\ndialect = "openai_chat"\nbase_url = "{base_url}"\n'
-    targets = ", ".join(f'{{ provider = "{name}", model = "{name}-model", max_tokens = 100 }}' for name in providers)
+        text += (
+            f'[providers.{name}]\ndialect = "openai_chat"\nbase_url = "{base_url}"\napi_key = "${{CANARY_KEY}}"\n'
+        )
+    targets = ", ".join(
+        f'{{ provider = "{name}", model = "{name}-model", max_tokens = 100 }}' for name in providers
+    )
     return text + (tasks or f"[tasks.T]\ntargets = [{targets}]\n")
 
 
@@ -104,5 +111,7 @@ async def serving(setup: Setup, user: str = "ana") -> AsyncIterator[Gateway]:
         token = sign(issuers_of(setup)[ISSUER].secret, user, now_s=SystemClock().wall_s(), ttl_s=600)
     async with aiohttp.ClientSession() as session:
         yield Gateway(server, setup, session, token)
+        async with session.get(server.admin.url + "/metrics") as page:
+            assert CANARY not in await page.text()
     server._stop()
     await task

@@ -100,7 +100,9 @@ def reply(
     body: bytes | str | dict[str, Any] | list[Any], status: int = 200, content_type: str | None = "application/json"
 ) -> Script:
     """A whole answer with a content-length."""
-    data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    data = (
+        body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    )
     kind = f"content-type: {content_type}\r\n" if content_type else ""
     head = f"HTTP/1.1 {status} X\r\n{kind}content-length: {len(data)}\r\nconnection: close\r\n\r\n"
     return [head.encode() + data]

@@ -94,9 +94,7 @@ def test_references_come_from_the_environment_and_from_dotenv(monkeypatch: pytes
     """`.env` is read and never overrides the real environment; a default stands in; `$${` is literal."""
     Path(".env").write_text("A=from-file\nB=from-file\n# C=comment\nQUOTED='x y'\n")
     monkeypatch.setenv("A", "from-environment")
-    Path("relevo.toml").write_text(
-        MINE + TASK + 'system = "${A} ${B} ${C:-default} ${QUOTED} $${D}"\n'
-    )
+    Path("relevo.toml").write_text(MINE + TASK + 'system = "${A} ${B} ${C:-default} ${QUOTED} $${D}"\n')
 
     assert load().tasks["T"].system == "from-environment from-file default x y ${D}"
 
@@ -117,7 +115,9 @@ def test_a_provider_with_an_empty_key_is_a_warning() -> None:
 def test_what_is_not_in_force_is_said() -> None:
     """A setting that this version cannot honour is never ignored in silence."""
     Path("relevo.toml").write_text(
-        MINE + TASK + 'on_cut = "restart"\n[limits]\nuser_requests_per_minute = 5\n[server]\ntrusted_proxies = ["x"]\n'
+        MINE
+        + TASK
+        + 'on_cut = "restart"\n[limits]\nuser_requests_per_minute = 5\n[server]\ntrusted_proxies = ["x"]\n'
     )
     messages = [set_up().config.report.text(p) for p in set_up().config.report.at("warning")]
 
@@ -142,7 +142,9 @@ def test_a_retired_model_is_named_with_its_successor(monkeypatch: pytest.MonkeyP
      ("QWEN_API_KEY", "qwen"), ("DEEPSEEK_API_KEY", "deepseek"), ("OPENAI_API_KEY", "openai"),
      ("ANTHROPIC_API_KEY", "anthropic")],
 )  # fmt: skip
-def test_without_a_file_the_keys_at_hand_are_used(variable: str, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_file_the_keys_at_hand_are_used(
+    variable: str, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One key in the environment ends demo mode, and its provider is ready under its own name."""
     assert set_up().demo
     monkeypatch.setenv(variable, "invented-for-a-test")
@@ -245,7 +247,9 @@ def test_every_key_is_found_on_its_line() -> None:
 
 keys = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True)
 scalars = st.one_of(st.integers(-5, 5), st.booleans(), st.text("ab]}#=,'\"\\ ", max_size=6))
-values = st.recursive(scalars, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)))
+values = st.recursive(
+    scalars, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3))
+)
 
 
 def toml(value: Any) -> str:

@@ -51,7 +51,9 @@ def test_a_cost_is_rounded_up_and_never_negative(input_price: int, output_price:
     assert exact <= cost * 1_000_000 < exact + 1_000_000
 
 
-@pytest.mark.parametrize(("usd", "nano"), [(0.07, 70_000_000), ("0.0125", 12_500_000), (0, 0), (1e-9, 1), (15, 15 * 10**9)])
+@pytest.mark.parametrize(
+    ("usd", "nano"), [(0.07, 70_000_000), ("0.0125", 12_500_000), (0, 0), (1e-9, 1), (15, 15 * 10**9)]
+)
 def test_dollars_of_a_file_become_exact_integers(usd: float | str, nano: int) -> None:
     """Decimal arithmetic: no price is a binary fraction off."""
     assert nano_usd(usd) == nano

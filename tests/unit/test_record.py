@@ -151,7 +151,9 @@ def test_every_named_statement_is_valid_on_the_schema(tmp_path: Path) -> None:
     """Each statement of the SQL files compiles against the migrated schema."""
     connection = open_writer(tmp_path / "r.db")
     for name, sql in queries("sqlite", "record.sql").items():
-        holes: dict[str, int] | tuple[int, ...] = dict.fromkeys(("after", "subject", "issuer", "failed", "limit", "before_ms"), 0)
+        holes: dict[str, int] | tuple[int, ...] = dict.fromkeys(
+            ("after", "subject", "issuer", "failed", "limit", "before_ms"), 0
+        )
         if "?" in sql:
             holes = (0,) * sql.count("?")
         connection.execute("EXPLAIN " + sql, holes), name
@@ -160,3 +162,18 @@ def test_every_named_statement_is_valid_on_the_schema(tmp_path: Path) -> None:
 def test_the_sqlite_in_use_has_no_wal_reset_bug() -> None:
     """Versions before 3.51.3 can corrupt a WAL database with more than one connection."""
     assert tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) >= (3, 51, 3)
+
+
+def test_a_broken_log_costs_lines_and_no_answers() -> None:
+    """A request line that cannot be written is counted; whoever waits for the answer does not notice."""
+    import io
+
+    from relevo.telemetry.log import RequestLog
+
+    stream = io.StringIO()
+    log = RequestLog(stream)
+    log.request_finished(record(2))
+    stream.close()
+    log.request_finished(record(2))
+
+    assert log.dropped == 1

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from relevo.core.clock import Clock
-from relevo.core.errors import UpstreamError
+from relevo.core.errors import Fault, Phase, UpstreamError
 from relevo.core.types import Call, Message, Params, Target
 from relevo.providers.models import successor
 from relevo.providers.registry import Provider
@@ -15,7 +15,7 @@ from relevo.service.attempt import run_attempt
 from relevo.service.deadlines import Deadlines, Watch
 from relevo.upstream.base import Transport
 
-_TOKENS_MAX = 16
+_TOKENS_MAX = 64
 _LIST_BYTES_MAX = 8_388_608
 _WAIT_S = 30.0
 _OK = 200
@@ -90,6 +90,8 @@ async def _cheap_call(provider: Provider, target: Target, transport: Transport, 
         async with watch:
             await run_attempt(call, replace(target, max_tokens=_TOKENS_MAX), provider, transport, watch)
     except UpstreamError as error:
+        if error.fault is Fault.EMPTY_REPLY and watch.phase is Phase.BODY:
+            return None  # a model that spent its few tokens on thinking is alive
         parts = [error.fault.value, error.upstream_code, error.detail, f"phase {watch.phase}"]
         host = urlsplit(provider.base_url).hostname
         return f"{host}: " + ", ".join(part for part in parts if part)

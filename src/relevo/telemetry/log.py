@@ -47,7 +47,9 @@ class RequestLog:
     """An `Observer` that writes one line a request."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = stream
+        self.dropped = 0
+        """Lines that could not be written: a closed or broken log costs lines, never answers."""
 
     def request_finished(self, record: RequestRecord, /) -> None:
         """See `Observer`."""
@@ -77,7 +79,10 @@ class RequestLog:
                 for a in record.attempts
             ],
         }
-        self._stream.write(_encode(line).decode() + "\n")
+        try:
+            (self._stream or sys.stderr).write(_encode(line).decode() + "\n")
+        except (OSError, ValueError):
+            self.dropped += 1
 
 
 def _time(wall_s: float) -> str:

@@ -1,0 +1,71 @@
+"""The documents are held to the code: links lead somewhere, invariants name a test, examples are valid."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from relevo.app import set_up
+from relevo.cli import _COMMANDS
+from relevo.core.errors import Code, Fault
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "clients" / "js" / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page is a file of the project."""
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_invariant_names_a_test_that_exists() -> None:
+    """An invariant without a test is a wish."""
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+    rows = re.findall(r"^\| (I\d+) \|.*\|$", text, re.MULTILINE)
+    names = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+
+    assert len(rows) >= 8
+    assert len(names) >= len(rows)
+    for path, name in names:
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "README.es.md", "docs/guide/configuration.md", "docs/guide/local-model.md"]
+)
+def test_configuration_examples_are_valid(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every block of TOML in the documents can be served as it stands."""
+    for name in ("GEMINI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "MINE_API_KEY"):
+        monkeypatch.setenv(name, "invented-for-a-test")
+    monkeypatch.setenv("SUPABASE_JWT_SECRET", "invented-" * 5)
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+    assert blocks
+    for block in blocks:
+        (tmp_path / "relevo.toml").write_text(block)
+        setup = set_up(str(tmp_path / "relevo.toml"))
+        assert setup.config.report.at("warning") == []
+
+
+def test_every_code_and_command_is_documented() -> None:
+    """The reference knows every error code, every fault of a provider and every command."""
+    reference = (ROOT / "docs" / "reference" / "api.md").read_text()
+    for name in [*(code.value for code in Code), *(fault.value for fault in Fault)]:
+        assert f"`{name}`" in reference, name
+    commands = (ROOT / "README.md").read_text()
+    for command in _COMMANDS:
+        assert f"`relevo {command}" in commands, command
+
+
+def test_both_readmes_have_the_same_sections() -> None:
+    """The Spanish page says what the English one says, in the same order."""
+    shapes = []
+    for page in ("README.md", "README.es.md"):
+        text = (ROOT / page).read_text()
+        blocks = re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL)
+        shapes.append((len(re.findall(r"^##+ ", text, re.MULTILINE)), [kind for kind, _ in blocks]))
+
+    assert shapes[0] == shapes[1]

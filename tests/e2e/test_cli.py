@@ -1,0 +1,214 @@
+"""The commands as an operator runs them: exit codes, help, errors that say the fix."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support.process import RELEVO, environment, relevo, served
+from support.upstream import completion, reply, upstream
+
+pytestmark = pytest.mark.slow
+
+COMMANDS = [["serve"], ["init"], ["check"], ["explain"], ["schema"], ["token"], ["log"], ["demo"], ["demo", "break"],
+            ["demo", "heal"], ["demo", "status"]]  # fmt: skip
+LOCAL = """
+[providers.local]
+dialect = "openai_chat"
+base_url = "{url}"
+[tasks.T]
+targets = [{{ provider = "local", model = "m" }}]
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(command: list[str], tmp_path: Path) -> None:
+    """`--help` describes the command and shows a call of it."""
+    shown = relevo(*command, "--help", folder=tmp_path)
+
+    assert shown.returncode == 0
+    assert f"relevo {' '.join(command)}" in shown.stdout.split("Examples:")[1]
+    if command != ["demo"]:
+        assert "--config" in shown.stdout
+
+
+def test_init_check_explain_schema(tmp_path: Path) -> None:
+    """The way of a first configuration: written, found wanting a key, complete, explained."""
+    assert relevo("init", folder=tmp_path).returncode == 0
+    again = relevo("init", folder=tmp_path)
+    assert (again.returncode, "--force" in again.stderr) == (2, True)
+
+    without_keys = relevo("check", folder=tmp_path)
+    assert without_keys.returncode == 1
+    assert "no key, so gemini is passed over" in without_keys.stdout
+
+    keys = {"GEMINI_API_KEY": "invented-1", "DASHSCOPE_API_KEY": "invented-2", "DEEPSEEK_API_KEY": "invented-3"}
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in keys.items()))
+    complete = relevo("check", folder=tmp_path)
+    assert complete.returncode == 0
+    assert 'add [prices."deepseek/deepseek-flash"]' in complete.stdout
+    found = json.loads(relevo("check", "--json", folder=tmp_path).stdout)
+    assert {row["level"] for row in found["findings"]} == {"note"}
+
+    plan = json.loads(relevo("explain", "--task", "CHAT", "--json", folder=tmp_path).stdout)
+    assert [row["provider"] for row in plan["targets"]] == ["deepseek", "qwen", "gemini"]
+    assert "deepseek-flash" in relevo("explain", "--task", "CHAT", folder=tmp_path).stdout
+    wrong = relevo("explain", "--task", "CHATT", folder=tmp_path)
+    assert (wrong.returncode, 'Did you mean "CHAT"?' in wrong.stderr) == (2, True)
+
+    assert json.loads(relevo("schema", folder=tmp_path).stdout)["title"] == "relevo.toml"
+
+
+def test_check_finds_errors_with_file_and_line(tmp_path: Path) -> None:
+    """A broken file is exit code 1 for check and 2 for serve, each with the line."""
+    (tmp_path / "relevo.toml").write_text("[server]\nprot = 1\n")
+    check, serve = relevo("check", folder=tmp_path), relevo("serve", folder=tmp_path)
+
+    assert check.returncode == 1
+    assert 'relevo.toml:2: server.prot: unknown key "prot". Did you mean "port"?' in check.stdout
+    assert serve.returncode == 2
+    assert "relevo.toml:2" in serve.stderr
+    assert relevo("serve", "--config", "nowhere.toml", folder=tmp_path).returncode == 2
+
+
+async def test_check_live_asks_for_the_models_and_for_one_answer(tmp_path: Path) -> None:
+    """`--live` names the successor of a model that the provider does not list, and says why a call failed."""
+    import asyncio
+
+    listed = reply({"data": [{"id": "models/m-2"}, {"id": "other"}]})
+    async with upstream(choose=lambda r: listed if r.line.startswith("GET") else reply(completion())) as up:
+        (tmp_path / "relevo.toml").write_text(LOCAL.format(url=up.base_url))
+        found = await asyncio.to_thread(relevo, "check", "--live", folder=tmp_path)
+        assert found.returncode == 1
+        assert 'relevo.toml:6: tasks.T.targets[0].model: local does not list "m": write "m-2"' in found.stdout
+        assert [r.line.split()[1] for r in up.received] == ["/v1/models", "/v1/chat/completions"]
+        assert up.received[1].json["max_tokens"] <= 64
+    async with upstream(reply({"error": {"code": "invalid_api_key"}}, 401)) as up:
+        (tmp_path / "relevo.toml").write_text(LOCAL.format(url=up.base_url))
+        found = await asyncio.to_thread(relevo, "check", "--live", folder=tmp_path)
+        assert found.returncode == 1
+        assert "a cheap call failed: 127.0.0.1: credential_refused, invalid_api_key" in found.stdout
+
+
+def test_serve_refuses_what_would_be_open_to_the_world(tmp_path: Path) -> None:
+    """Without an issuer anybody could sign a token, so the server stays on loopback."""
+    refused = relevo("serve", "--host", "0.0.0.0", folder=tmp_path)
+
+    assert refused.returncode == 2
+    assert "[auth.issuers" in refused.stderr
+
+
+def test_a_taken_port_is_an_error_that_says_the_fix(tmp_path: Path) -> None:
+    """Two servers on one port: the second says which option chooses another."""
+    with served(tmp_path) as server:
+        other = tmp_path / "other"
+        other.mkdir()
+        port = server.url.rpartition(":")[2]
+        refused = relevo("serve", "--port", port, folder=other)
+
+    assert refused.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in refused.stderr
+    assert "--port" in refused.stderr
+
+
+def test_tokens_are_for_development_only(tmp_path: Path) -> None:
+    """A token is printed alone on its line; bad options and a configured issuer are refused."""
+    assert relevo("token", "--user", "ana", folder=tmp_path).stdout.count(".") == 2
+    assert relevo("token", "--user", "ana", "--ttl", "soon", folder=tmp_path).returncode == 2
+    assert relevo("token", "--user", "", folder=tmp_path).returncode == 2
+    assert relevo("token", folder=tmp_path).returncode == 2
+    row = '[auth.issuers.app]\nissuer = "https://i.example"\nsecret = "${S}"\n'
+    (tmp_path / "relevo.toml").write_text(LOCAL.format(url="http://127.0.0.1:1/v1") + row)
+    refused = relevo("token", "--user", "ana", folder=tmp_path, environ={"S": "invented-" * 5})
+
+    assert refused.returncode == 2
+    assert "session tokens come from your issuers (app)" in refused.stderr
+
+
+def test_log_without_a_record_says_where_it_comes_from(tmp_path: Path) -> None:
+    """No database yet is not a stack trace."""
+    empty = relevo("log", folder=tmp_path)
+
+    assert empty.returncode == 2
+    assert "`relevo serve` makes it" in empty.stderr
+
+
+def test_log_follows_new_requests(tmp_path: Path) -> None:
+    """`--follow` shows a request as it ends, while the server runs."""
+    with served(tmp_path) as server:
+        server.call()
+        with subprocess.Popen(
+            [str(RELEVO), "log", "--follow", "--json"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+        ) as following:  # fmt: skip
+            assert following.stdout
+            first = json.loads(following.stdout.readline())
+            server.call()
+            second = json.loads(following.stdout.readline())
+            following.send_signal(signal.SIGINT)
+            assert following.wait(10) == 0
+
+    assert first["id"] < second["id"]
+
+
+def test_sighup_reloads_and_a_bad_file_keeps_the_old_one(tmp_path: Path) -> None:
+    """A new task is served after SIGHUP; a file with an error is refused in the log, and nothing changes."""
+    path = tmp_path / "relevo.toml"
+    config = LOCAL.format(url="http://127.0.0.1:9/v1")
+    path.write_text(config)
+    with served(tmp_path) as server:
+        path.write_text(config + '[tasks.NEW]\ntargets = [{ provider = "local", model = "n" }]\n')
+        server.process.send_signal(signal.SIGHUP)
+        assert wait_for(lambda: "was reloaded" in server.stderr())
+        assert [task["task"] for task in tasks(server.url, server.token)] == ["T", "NEW"]
+
+        path.write_text("[server\n")
+        server.process.send_signal(signal.SIGHUP)
+        assert wait_for(lambda: "the old one stays" in server.stderr())
+        assert [task["task"] for task in tasks(server.url, server.token)] == ["T", "NEW"]
+
+
+async def test_sigterm_lets_a_running_answer_finish(tmp_path: Path) -> None:
+    """A call that is under way at SIGTERM gets its whole answer, and its row; then the process ends."""
+    import asyncio
+
+    import aiohttp
+
+    async with upstream([0.6, *reply(completion("slow"))]) as up:
+        (tmp_path / "relevo.toml").write_text(LOCAL.format(url=up.base_url))
+        with served(tmp_path) as server:
+            async with aiohttp.ClientSession() as session:
+                headers = {"authorization": f"Bearer {server.token}"}
+                call = asyncio.ensure_future(
+                    session.post(f"{server.url}/api/ai/chat", json={"prompt": "x"}, headers=headers)
+                )
+                while not up.received:
+                    await asyncio.sleep(0.01)
+                server.process.send_signal(signal.SIGTERM)
+                answer = await call
+                assert (answer.status, (await answer.json())["content"]) == (200, "slow")
+            assert await asyncio.to_thread(server.process.wait, 10) == 0
+        assert '"slow"' not in relevo("log", "--json", folder=tmp_path).stdout
+        assert json.loads(relevo("log", "--json", folder=tmp_path).stdout)["outcome"] == "ok"
+
+
+def tasks(url: str, token: str) -> list[dict[str, str]]:
+    done = subprocess.run(
+        ["curl", "-s", f"{url}/api/ai/tasks", "-H", f"Authorization: Bearer {token}"],
+        capture_output=True, check=True, timeout=10,
+    )  # fmt: skip
+    rows: list[dict[str, str]] = json.loads(done.stdout)
+    return rows
+
+
+def wait_for(condition: object, limit_s: float = 10) -> bool:
+    assert callable(condition)
+    end = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        os.sched_yield()
+    return True

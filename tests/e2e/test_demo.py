@@ -1,0 +1,125 @@
+"""The newcomer's ten seconds: serve without key and file, call, break, see the fallback, heal."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.process import Served, relevo, served
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Served]:
+    with served(tmp_path) as running:
+        yield running
+
+
+def test_the_printed_curl_is_answered_and_the_fallback_can_be_seen(server: Served) -> None:
+    """The banner's call works as printed; a broken provider is passed over, and the record shows the tries."""
+    assert "DEMO MODE" in server.banner
+    first = json.loads(server.call().stdout)
+    assert (first["provider"], first["demo"]) == ("gemini", True)
+    assert first["content"]
+    assert first["usage"]["total_tokens"] > 0
+
+    assert server.relevo("demo", "break", "gemini", "--status", "429").returncode == 0
+    assert server.relevo("demo", "break", "qwen", "--mode", "html").returncode == 0
+    third = json.loads(server.call().stdout)
+    assert third["provider"] == "deepseek"
+    assert [(a["code"], a["http_status"]) for a in third["attempts"]] == [
+        ("rate_limited", 429), ("wrong_content_type", 200), (None, 200),
+    ]  # fmt: skip
+
+    server.relevo("demo", "break", "deepseek", "--mode", "cut")
+    failed = json.loads(server.call().stdout)
+    assert failed["error"] == "Todos los proveedores fallaron"
+    assert failed["demo"] is True
+    assert [a["code"] for a in failed["attempts"]] == ["rate_limited", "wrong_content_type", "connection_lost"]
+
+    status = json.loads(server.relevo("demo", "status", "--json").stdout)
+    assert set(status) == {"gemini", "qwen", "deepseek"}
+    server.relevo("demo", "heal", "all")
+    assert json.loads(server.call().stdout)["provider"] == "gemini"
+
+    table = server.relevo("log").stdout
+    tries = [line.split() for line in table.splitlines() if " try " in line]
+    assert [row[2] for row in tries[1:4]] == [
+        "gemini/gemini-2.0-flash-exp", "qwen/qwen-turbo", "deepseek/deepseek-chat",
+    ]  # fmt: skip
+    assert "500 all_providers_failed" in table
+    assert "…" not in table  # off a terminal nothing is shortened
+    failed_only = server.relevo("log", "--failed", "--json", "--user", "ana").stdout.splitlines()
+    assert [json.loads(line)["code"] for line in failed_only] == [None, "all_providers_failed"]
+    assert server.relevo("log", "--user", "nobody").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("mode", "code"),
+    [("half-json", "not_json"), ("no-usage", "usage_missing"), ("empty", "empty_reply"), ("html", "wrong_content_type"),
+     ("cut", "connection_lost")],
+)  # fmt: skip
+def test_every_way_to_break_a_provider_is_passed_over(mode: str, code: str, server: Served) -> None:
+    """Each mode of `relevo demo break` is the fault it says."""
+    server.relevo("demo", "break", "gemini", "--mode", mode)
+    answer = json.loads(server.call().stdout)
+
+    assert answer["provider"] == "qwen"
+    assert answer["attempts"][0]["code"] == code
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 422, 429, 500, 502, 503, 504, 529])
+def test_every_status_of_every_provider_is_passed_over(status: int, server: Served) -> None:
+    """The true error bodies of the first two providers, at each status, lead to the third."""
+    for provider in ("gemini", "qwen"):
+        server.relevo("demo", "break", provider, "--status", str(status))
+
+    answer = json.loads(server.call().stdout)
+    assert answer["provider"] == "deepseek"
+    assert {a["http_status"] for a in answer["attempts"][:2]} == {status}
+
+
+def test_the_start_is_quick_and_the_process_small(server: Served) -> None:
+    """Ready with an answer in about a second, and under 70 MB: bounds with room for a busy machine.
+
+    The figures themselves are `make bench`'s; here only a gross loss is caught.
+    """
+    before = time.monotonic()
+    server.call()
+    first_answer_s = server.started_in_s + time.monotonic() - before
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    rss_mb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+    assert first_answer_s < 10
+    assert rss_mb < 70
+
+
+def test_the_control_of_the_demo_needs_its_token(server: Served) -> None:
+    """A page in a browser cannot break the demo's providers: the control wants a token from a private file."""
+    path = server.folder / "relevo-demo.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    address = json.loads(path.read_bytes())
+    request = urllib.request.Request(address["url"] + "/_demo/gemini", b"{}", method="PUT")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+
+    assert caught.value.code == 401
+    caught.value.close()
+
+
+def test_after_the_end_nothing_is_left_but_the_record_and_the_secret(tmp_path: Path) -> None:
+    """SIGTERM ends the server by itself; what stays is what the next start needs."""
+    with served(tmp_path) as server:
+        server.call()
+    left = {path.name for path in tmp_path.iterdir()}
+
+    assert server.process.returncode == 0
+    assert left == {"relevo.db", "relevo-dev.secret", "stderr.txt"}
+    assert relevo("demo", "status", folder=tmp_path).returncode == 2
+    assert len(relevo("log", "--json", folder=tmp_path).stdout.splitlines()) == 1
+    lines = [json.loads(line) for line in (tmp_path / "stderr.txt").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["request"]

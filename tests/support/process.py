@@ -1,0 +1,101 @@
+"""relevo as an operator starts it: its own process, an empty folder, an environment of its own."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RELEVO = Path(sys.executable).parent / "relevo"
+START_S_MAX = 20.0
+
+
+@dataclass
+class Served:
+    """A running server and what it printed."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    banner: str
+    started_in_s: float
+    environ: Mapping[str, str]
+    stderr_path: Path
+    output: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self._find(r"API\s+(http://\S+)/api/ai/chat")
+
+    @property
+    def metrics_url(self) -> str:
+        return self._find(r"metrics\s+(http://\S+)")
+
+    @property
+    def curl(self) -> list[str]:
+        """The first call, as the banner prints it."""
+        return shlex.split(self._find(r"^\s+(curl .*)$"))
+
+    @property
+    def token(self) -> str:
+        return self._find(r"Authorization: Bearer ([\w.-]+)")
+
+    def _find(self, pattern: str) -> str:
+        match = re.search(pattern, self.banner, re.MULTILINE)
+        assert match, self.banner
+        return match[1]
+
+    def call(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.curl, capture_output=True, text=True, timeout=60, check=True)
+
+    def relevo(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return relevo(*args, folder=self.folder, environ=self.environ)
+
+    def stderr(self) -> str:
+        return self.stderr_path.read_text()
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Nothing of the real environment but what a process needs to run."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, "COLUMNS": "80", **(extra or {})}
+
+
+def relevo(*args: str, folder: Path, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        [str(RELEVO), *args], cwd=folder, env=environment(environ), capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def served(folder: Path, *args: str, environ: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """Serve in `folder` until the block ends; then SIGTERM, and the process must end by itself."""
+    stderr_path = folder / "stderr.txt"
+    started = time.monotonic()
+    with stderr_path.open("w") as stderr:
+        process = subprocess.Popen(
+            [str(RELEVO), "serve", "--port", "0", *args], cwd=folder, env=environment(environ),
+            stdout=subprocess.PIPE, stderr=stderr, text=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    assert process.stdout
+    try:
+        banner = ""
+        while "curl " not in banner:
+            line = process.stdout.readline()
+            assert line, f"it ended before it was ready:\n{banner}\n{stderr_path.read_text()}"
+            banner += line
+        ready_s = time.monotonic() - started
+        yield Served(process, folder, banner, ready_s, environ or {}, stderr_path)
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=20)
+        finally:
+            process.kill()
+            process.wait()

@@ -241,7 +241,7 @@ async def test_the_tasks_are_listed_for_those_who_may_call(gateway: Gateway) -> 
     answer = await gateway.request("GET", "/api/ai/tasks", headers={"authorization": f"Bearer {gateway.token}"})
     nobody = await gateway.request("GET", "/api/ai/tasks")
 
-    assert answer.json == [{"task": "T", "credits": None, "targets": [{"provider": "a", "model": "a-model"}]}]
+    assert answer.json == [{"task": "T", "metered": True, "targets": [{"provider": "a", "model": "a-model"}]}]
     assert nobody.status == 401
 
 

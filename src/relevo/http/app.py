@@ -129,7 +129,7 @@ class HttpApp:
         tasks = [
             {
                 "task": task.name,
-                "credits": task.credits,
+                **({"metered": True} if task.credits is None else {"credits": task.credits}),
                 "targets": [{"provider": t.provider, "model": t.upstream_model} for t in task.targets],
             }
             for task in state.chat.tasks.values()

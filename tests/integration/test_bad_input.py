@@ -60,12 +60,12 @@ BAD: list[tuple[Any, str, str]] = [
     ({"prompt": "x", "tools": [{}]}, "invalid_request", "tools[0].type"),
     ({"prompt": "x", "taskType": "x" * 300}, "invalid_request", "taskType"),
     ({"prompt": "x", "stream": True}, "invalid_request", "stream"),
-    ({"prompt": "x", "taskType": "t"}, "unknown_task", ""),
-    ({"prompt": "x", "taskType": "__proto__"}, "unknown_task", ""),
-    ({"prompt": "x", "provider": "nobody"}, "unknown_provider", ""),
-    ({"prompt": "x", "provider": "nobody", "taskType": "T"}, "unknown_provider", ""),
-    ({"prompt": "x", "provider": "a", "model": "../../admin"}, "model_not_allowed", ""),
-    ({"prompt": "x", "model": "a-model\r\nx: y", "taskType": "T"}, "model_not_allowed", ""),
+    ({"prompt": "x", "taskType": "t"}, "unknown_task", "taskType"),
+    ({"prompt": "x", "taskType": "__proto__"}, "unknown_task", "taskType"),
+    ({"prompt": "x", "provider": "nobody"}, "unknown_provider", "provider"),
+    ({"prompt": "x", "provider": "nobody", "taskType": "T"}, "unknown_provider", "provider"),
+    ({"prompt": "x", "provider": "a", "model": "../../admin"}, "model_not_allowed", "model"),
+    ({"prompt": "x", "model": "a-model\r\nx: y", "taskType": "T"}, "model_not_allowed", "model"),
 ]
 
 

@@ -1,5 +1,6 @@
 """Whatever a provider does instead of answering: the next target answers, and the record says what it was."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,3 +215,44 @@ def test_the_client_verifies_certificates() -> None:
         assert "verify=False" not in text
         assert "CERT_NONE" not in text
         assert "ssl=False" not in text
+
+
+async def test_connections_are_used_again_after_streams_and_plain_answers(tmp_path: Path) -> None:
+    """A whole answer leaves its connection open for the next call: no handshake a request."""
+    import asyncio
+
+    connections, requests = [], []
+    kinds = {
+        "stream": (b"text/event-stream", b"".join(streamed("ok")[1:])),  # type: ignore[arg-type]
+        "plain": (b"application/json", json.dumps(completion("ok")).encode()),
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+                body = json.loads(await reader.readexactly(length))
+                kind, data = kinds[body["messages"][0]["content"]]
+                requests.append(body)
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: " + kind + b"\r\ntransfer-encoding: chunked\r\n\r\n"
+                )
+                writer.write(b"%x\r\n%b\r\n" % (len(data), data))
+                await writer.drain()
+                await asyncio.sleep(0.02)  # the end of the body comes a moment after the end marker
+                writer.write(b"0\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    async with running(config_text({"a": url}), tmp_path) as gateway:
+        for kind in ("stream", "plain", "stream", "stream"):
+            assert (await gateway.chat(prompt=kind)).json["content"] == "ok"
+            await asyncio.sleep(0.05)
+    server.close()
+
+    assert len(requests) == 4
+    assert len(connections) == 1

@@ -125,7 +125,7 @@ def _wrong_type(message: str) -> GatewayError:
 
 
 def _invalid(field: str, detail: str) -> GatewayError:
-    return GatewayError(Code.INVALID_REQUEST, field=field, detail=detail, extra={"field": field})
+    return GatewayError(Code.INVALID_REQUEST, field=field, detail=detail)
 
 
 def _one_of(fields: _Body, *names: str) -> Any:

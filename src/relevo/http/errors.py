@@ -21,7 +21,7 @@ def error_response(
     }
     for name, value in error.extra.items():
         body[name] = attempts_json(value) if name == "attempts" else value
-    if "field" in error.values:
+    if error.values.get("field"):
         body["field"] = error.values["field"]
     if demo:
         body["demo"] = True

@@ -10,6 +10,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_NO_CONTENT: Final = 204
 _DRAIN_FACTOR: Final = 4
 """A body up to this many times the limit is read and thrown away, so that its sender hears the 413."""
 
@@ -25,9 +26,10 @@ class Response:
 
     async def send(self, send: Send) -> None:
         """Put it on the wire."""
-        headers = [(b"content-length", b"%d" % len(self.body)), *self.headers]
-        if self.body:
-            headers.append((b"content-type", self.content_type))
+        headers = self.headers
+        if self.status != _NO_CONTENT:
+            length = (b"content-length", b"%d" % len(self.body))
+            headers = [length, (b"content-type", self.content_type), *headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 

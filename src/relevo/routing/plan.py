@@ -48,7 +48,11 @@ def _task(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
         task = tasks.get(wish.task)
         if task is None:
             raise GatewayError(
-                Code.UNKNOWN_TASK, task=wish.task, known=list(tasks), hint=did_you_mean(wish.task, tasks)
+                Code.UNKNOWN_TASK,
+                field="taskType",
+                task=wish.task,
+                known=list(tasks),
+                hint=did_you_mean(wish.task, tasks),
             )
         return task
     if wish.provider is None and wish.requested_model is None:
@@ -84,13 +88,17 @@ def _not_in_task(wish: ChatWish, task: Task) -> GatewayError:
 
 def _unknown_provider(provider: str, targets: list[Target]) -> GatewayError:
     known = list(dict.fromkeys(target.provider for target in targets))
-    return GatewayError(Code.UNKNOWN_PROVIDER, provider=provider, known=known, hint=did_you_mean(provider, known))
+    return GatewayError(
+        Code.UNKNOWN_PROVIDER, field="provider", provider=provider, known=known, hint=did_you_mean(provider, known)
+    )
 
 
 def _model_not_allowed(wish: ChatWish, targets: list[Target]) -> GatewayError:
     model = wish.requested_model or ""
     known = list(dict.fromkeys(t.upstream_model for t in targets if wish.provider in (None, t.provider)))
-    return GatewayError(Code.MODEL_NOT_ALLOWED, model=model, known=known, hint=did_you_mean(model, known))
+    return GatewayError(
+        Code.MODEL_NOT_ALLOWED, field="model", model=model, known=known, hint=did_you_mean(model, known)
+    )
 
 
 def _why_not(provider: Provider, images: bool) -> str | None:  # noqa: FBT001 - a fact, read once

@@ -37,15 +37,18 @@ async def run_attempt(
     reply = await transport.open(request.url, request.headers, request.body, watch.reach)
     watch.http_status = reply.http_status
     try:
-        if reply.http_status != _OK:
-            body = await _read(reply, _ERROR_BYTES_MAX)
-            raise dialect.decode_error(reply.http_status, body, provider.profile)
-        return await _read_answer(reply, dialect, provider, watch)
-    finally:
-        await reply.aclose()
+        completion = await _read_answer(reply, dialect, provider, watch)
+    except BaseException:
+        reply.abort()
+        raise
+    reply.release()
+    return completion
 
 
 async def _read_answer(reply: WireReply, dialect: Dialect, provider: Provider, watch: Watch) -> Completion:
+    if reply.http_status != _OK:
+        body = await _read(reply, _ERROR_BYTES_MAX)
+        raise dialect.decode_error(reply.http_status, body, provider.profile)
     chunks = reply.chunks()
     first = await anext(chunks, b"")
     media_type = reply.content_type
@@ -56,13 +59,13 @@ async def _read_answer(reply: WireReply, dialect: Dialect, provider: Provider, w
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UpstreamError(Fault.WRONG_CONTENT_TYPE, detail=f"content-type {_printable(media_type)}")
     watch.reach(Phase.BODY)
-    body = [first]
+    pieces = [first]
     size = len(first)
     async for chunk in chunks:
         watch.alive()
-        body.append(chunk)
+        pieces.append(chunk)
         size = _bounded(size + len(chunk))
-    return dialect.decode_reply(b"".join(body), provider.profile)
+    return dialect.decode_reply(b"".join(pieces), provider.profile)
 
 
 async def _read_stream(

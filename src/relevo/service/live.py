@@ -61,7 +61,7 @@ async def _list_models(provider: Provider, transport: Transport, clock: Clock) -
                     if len(body) > _LIST_BYTES_MAX:
                         return None
             finally:
-                await reply.aclose()
+                reply.abort()
     except UpstreamError:
         return None  # no list is no finding: the cheap call says what is wrong
     return _model_ids(body) if reply.http_status == _OK else None

@@ -1,5 +1,6 @@
 """The transport on aiohttp (docs/adr/2026-11-23-transport.md says why, and what replaces it)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, Final
@@ -12,6 +13,9 @@ from relevo.upstream.base import OnPhase
 _KEEPALIVE_S: Final = 15
 """Idle connections are closed after this time: most providers close theirs after 60 s or more."""
 _CHUNK_BYTES: Final = 65_536
+_DRAIN_S: Final = 1.0
+_DRAINING: Final[set[asyncio.Task[None]]] = set()
+"""Strong references: the loop holds tasks weakly."""
 
 
 class AiohttpReply:
@@ -37,12 +41,28 @@ class AiohttpReply:
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamError(Fault.CONNECTION_LOST, detail=type(error).__name__) from error
 
-    async def aclose(self) -> None:
-        """See `WireReply.aclose`."""
+    def release(self) -> None:
+        """See `WireReply.release`. A stream's end marker comes just before the end of its body."""
         if self._response.content.at_eof():
             self._response.release()
-        else:
+            return
+        task = asyncio.ensure_future(self._drain())
+        _DRAINING.add(task)
+        task.add_done_callback(_DRAINING.discard)
+
+    async def _drain(self) -> None:
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                rest = await self._response.content.read(_CHUNK_BYTES)
+                while rest and not self._response.content.at_eof():
+                    rest = await self._response.content.read(_CHUNK_BYTES)
+            self._response.release()
+        except (TimeoutError, aiohttp.ClientError, OSError):
             self._response.close()
+
+    def abort(self) -> None:
+        """See `WireReply.abort`."""
+        self._response.close()
 
 
 class AiohttpTransport:
@@ -93,6 +113,8 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
+        for task in list(_DRAINING):
+            task.cancel()
         await self._session.close()
 
 

@@ -28,8 +28,11 @@ class WireReply(Protocol):
             UpstreamError: The connection was lost before the body's promised end.
         """
 
-    async def aclose(self) -> None:
-        """Give the connection back, or close it where the body was not read to its end."""
+    def release(self) -> None:
+        """The answer is whole: read away what little may follow, behind the caller, and keep the connection."""
+
+    def abort(self) -> None:
+        """Nothing more of this answer is wanted: close its connection at once."""
 
 
 class Transport(Protocol):

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,17 +18,17 @@ from relevo.config.load import Config, load
 from relevo.config.problems import ConfigError
 from relevo.core.clock import SystemClock
 from relevo.core.record import Observer
-from relevo.core.secret import Redactor, Secret
+from relevo.core.secret import Secret
 from relevo.demo.control import Address, announce
 from relevo.demo.server import PATHS, DemoApp
 from relevo.http.admin import AdminApp
 from relevo.http.app import HttpApp, State
-from relevo.http.server import Listener, bind
+from relevo.http.server import Listener, ListenError, bind
 from relevo.providers.registry import Provider, is_loopback, resolve
 from relevo.routing.tasks import Task, build_tasks
 from relevo.service.chat import ChatService, Ports
 from relevo.store.record_writer import RecordWriter
-from relevo.telemetry.log import JsonLines, RequestLog
+from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
 
@@ -101,17 +102,29 @@ def issuers_of(setup: Setup) -> dict[str, Issuer]:
     }
 
 
+def _bind_admin(setup: Setup, *, any_port: bool) -> socket.socket:
+    """The admin listener's socket. A second server on one machine takes a free port, unless the file names one."""
+    admin = setup.config.file.admin
+    option = "[admin] port in relevo.toml"
+    if ("admin", "port") in setup.config.report.lines:
+        return bind(admin.host, admin.port, option)
+    try:
+        return bind(admin.host, 0 if any_port else admin.port, option)
+    except ListenError:
+        return bind(admin.host, 0, option)
+
+
 class Server:
     """The running server: its listeners, and what they share."""
 
-    def __init__(self, setup: Setup, logs: JsonLines, host: str | None, port: int | None) -> None:
+    def __init__(self, setup: Setup, logs: Logs, host: str | None, port: int | None) -> None:
         """Binds the sockets and opens the store.
 
         Args:
             setup: What to serve.
-            logs: Where logging goes; its redactor learns the secrets.
+            logs: Where log lines go; it learns which secrets to blank out.
             host: In place of `server.host`.
-            port: In place of `server.port`; with 0, the admin listener takes a free port too.
+            port: In place of `server.port`; 0 takes any free one.
 
         Raises:
             ListenError: An address cannot be listened on.
@@ -121,9 +134,8 @@ class Server:
         self._setup = setup
         self._logs = logs
         self._clock = SystemClock()
-        admin_port = 0 if port == 0 else file.admin.port
         api_socket = bind(host or file.server.host, file.server.port if port is None else port, "--port")
-        admin_socket = bind(file.admin.host, admin_port, "[admin] port in relevo.toml, or --port 0")
+        admin_socket = _bind_admin(setup, any_port=port == 0)
         self._metrics = Metrics()
         self._writer = None
         if file.record.keep_days:
@@ -140,14 +152,14 @@ class Server:
         """Everything that requests need of one configuration."""
         file = setup.config.file
         issuers = issuers_of(setup)
-        self._logs.redactor = Redactor([*setup.secrets(), *(issuer.secret for issuer in issuers.values())])
+        self._logs.redact([*setup.secrets(), *(issuer.secret for issuer in issuers.values())])
         providers = setup.providers
         if demo_url:
             providers = {
                 name: replace(providers[name], base_url=demo_url + path, needs_key=False)
                 for name, path in PATHS.items()
             }
-        observers: list[Observer] = [RequestLog(), self._metrics]
+        observers: list[Observer] = [RequestLog(self._logs.sink), self._metrics]
         if self._writer:
             observers.append(self._writer)
         return State(
@@ -179,6 +191,7 @@ class Server:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._logs.sink.close)
             stack.push_async_callback(self._transport.aclose)
             if self._writer:
                 stack.callback(self._writer.close)

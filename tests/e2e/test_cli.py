@@ -1,8 +1,10 @@
 """The commands as an operator runs them: exit codes, help, errors that say the fix."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -113,6 +115,21 @@ def test_a_taken_port_is_an_error_that_says_the_fix(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}" in refused.stderr
     assert "--port" in refused.stderr
+
+
+def test_a_second_server_takes_another_port_for_its_metrics(tmp_path: Path) -> None:
+    """Two servers with their own `--port` run side by side: nobody has to think of the admin listener."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # or something else of this machine has it: taken all the same
+            taken.bind(("127.0.0.1", 8788))
+            taken.listen()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with served(tmp_path, "--port", str(port)) as server:
+            assert server.url == f"http://127.0.0.1:{port}"
+            assert not server.metrics_url.startswith("http://127.0.0.1:8788/")
 
 
 def test_tokens_are_for_development_only(tmp_path: Path) -> None:

@@ -87,7 +87,6 @@ async def test_a_bug_that_carries_the_key_is_logged_without_it(
     import logging
 
     from relevo.dialects.openai_chat import OpenAIChat
-    from relevo.telemetry.log import set_up
 
     def stumble(_self: OpenAIChat, *_args: Any, **options: Any) -> Any:
         raise RuntimeError(f"authorization: {options['api_key'].reveal()}")
@@ -96,8 +95,7 @@ async def test_a_bug_that_carries_the_key_is_logged_without_it(
     before = list(logging.getLogger().handlers)
     config = config_text({"a": "http://127.0.0.1:9/v1"})
     async with running(config, tmp_path) as gateway:
-        formatter = set_up()
-        formatter.redactor = gateway.server._logs.redactor
+        gateway.server._logs.take_over()
         await gateway.chat(prompt="x")
     logging.getLogger().handlers[:] = before
     _, err = capfd.readouterr()

@@ -15,7 +15,7 @@ from relevo.auth.dev_secret import ISSUER, sign
 from relevo.core.clock import SystemClock
 from relevo.core.record import RequestRecord
 from relevo.store.record_reader import Filter, RecordReader
-from relevo.telemetry.log import JsonLines
+from relevo.telemetry.log import Logs
 from support.canary import CANARY
 
 QUICK = """
@@ -102,7 +102,7 @@ async def running(config: str, folder: Path, user: str = "ana") -> AsyncIterator
 
 @asynccontextmanager
 async def serving(setup: Setup, user: str = "ana") -> AsyncIterator[Gateway]:
-    server = Server(setup, JsonLines(), "127.0.0.1", 0)
+    server = Server(setup, Logs(), "127.0.0.1", 0)
     ready = asyncio.Event()
     task = asyncio.ensure_future(server.run(lambda _server: ready.set()))
     await asyncio.wait({task, asyncio.ensure_future(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)

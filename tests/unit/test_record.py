@@ -1,6 +1,11 @@
 """The record: what is written behind an answer is read back whole, pruned by age, and never in the way."""
 
+import contextlib
+import io
+import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -13,6 +18,7 @@ from relevo.store.queries import migrations, queries
 from relevo.store.record_reader import Filter, RecordReader
 from relevo.store.record_writer import RecordWriter
 from relevo.store.sqlite import StoreError, open_writer
+from relevo.telemetry.log import LineSink, RequestLog
 
 DAY_MS = 86_400_000
 
@@ -165,15 +171,42 @@ def test_the_sqlite_in_use_has_no_wal_reset_bug() -> None:
 
 
 def test_a_broken_log_costs_lines_and_no_answers() -> None:
-    """A request line that cannot be written is counted; whoever waits for the answer does not notice."""
-    import io
-
-    from relevo.telemetry.log import RequestLog
-
+    """Lines that cannot be written are counted; whoever waits for the answer does not notice."""
     stream = io.StringIO()
-    log = RequestLog(stream)
+    sink = LineSink(stream)
+    log = RequestLog(sink)
     log.request_finished(record(2))
+    sink.close()
+    written = stream.getvalue()
     stream.close()
     log.request_finished(record(2))
+    sink.close()
 
-    assert log.dropped == 1
+    assert written.count("\n") == 1
+    assert sink.dropped == 1
+
+
+def test_a_log_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full pipe blocks the thread that writes, and only it; what does not fit is counted."""
+    monkeypatch.setattr("relevo.telemetry.log.LINES_WAITING_MAX", 100)
+    monkeypatch.setattr("relevo.telemetry.log._CLOSE_S", 0.05)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        sink = LineSink(pipe)
+        for _ in range(2000):
+            sink.put("x" * 1000)
+        sink.close()
+
+        assert sink.dropped > 1000
+        os.close(reading)  # the reader goes: the blocked write fails, and the thread ends
+        assert wait_until(lambda: threading.active_count() == 1 or "relevo-log" not in
+                          {thread.name for thread in threading.enumerate()})  # fmt: skip
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float = 10) -> bool:
+    end = time.monotonic() + limit_s
+    while not condition() and time.monotonic() < end:
+        os.sched_yield()
+    return condition()

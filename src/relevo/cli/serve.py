@@ -12,7 +12,7 @@ from relevo.cli.common import config_option, examples, fail, load_or_exit, print
 from relevo.http.server import ListenError
 from relevo.providers.registry import is_loopback
 from relevo.store.sqlite import StoreError
-from relevo.telemetry.log import set_up as set_up_logs
+from relevo.telemetry.log import Logs
 
 
 @click.command(
@@ -47,6 +47,8 @@ def serve(config: str | None, host: str | None, port: int | None) -> None:
 
 
 async def _run(setup: Setup, host: str | None, port: int | None) -> None:
-    server = Server(setup, set_up_logs(), host, port)
+    logs = Logs()
+    logs.take_over()
+    server = Server(setup, logs, host, port)
     gc.freeze()  # what is loaded now stays: the collector need not look at it again with every request
     await server.run(lambda running: print_banner(setup, running))

@@ -1,17 +1,23 @@
 """Logs: one JSON line a request, and JSON lines for the rest, on standard error."""
 
 import logging
+import queue
 import sys
+import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import msgspec
 
 from relevo.core.record import RequestRecord
-from relevo.core.secret import Redactor
+from relevo.core.secret import Redactor, Secret
 
 _encode = msgspec.json.Encoder().encode
-_LINE_MAX = 4000
+_LINE_MAX: Final = 4000
+LINES_WAITING_MAX: Final = 20_000
+_BATCH_MAX: Final = 256
+_CLOSE_S: Final = 2.0
 
 
 class JsonLines(logging.Formatter):
@@ -34,22 +40,85 @@ class JsonLines(logging.Formatter):
         return _encode(line).decode()
 
 
-def set_up(stream: TextIO | None = None) -> JsonLines:
-    """Send all logging to `stream` (standard error) as JSON lines. Returns the formatter, for its redactor."""
-    formatter = JsonLines()
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    return formatter
+class LineSink:
+    """Writes lines from a thread of its own: a log that nobody reads costs lines, never an answer's time."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Args: stream: in place of standard error."""
+        self._stream = stream
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self.dropped = 0
+        """Lines lost since the start: too many were waiting, or the stream was closed."""
+
+    def put(self, line: str) -> None:
+        """Hand over one line. Returns at once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="relevo-log", daemon=True)
+            self._thread.start()
+        if self._queue.qsize() >= LINES_WAITING_MAX:
+            self.dropped += 1
+        else:
+            self._queue.put(line)
+
+    def close(self) -> None:
+        """Write what is waiting, within a bounded time. A later line starts again."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(_CLOSE_S)
+            self._thread = None
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            lines = [self._queue.get()]
+            while len(lines) < _BATCH_MAX and not self._queue.empty():
+                lines.append(self._queue.get_nowait())
+            running = None not in lines
+            self._write([line for line in lines if line is not None])
+
+    def _write(self, lines: list[str]) -> None:
+        stream = self._stream or sys.stderr
+        try:
+            stream.write("".join(f"{line}\n" for line in lines))
+            stream.flush()
+        except (OSError, ValueError):
+            self.dropped += len(lines)
+
+
+class _SinkHandler(logging.Handler):
+    def __init__(self, sink: LineSink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._sink.put(self.format(record))
+
+
+class Logs:
+    """All logging of a process: where lines go, and which secrets are blanked out on the way."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Args: stream: in place of standard error."""
+        self.sink = LineSink(stream)
+        self._formatter = JsonLines()
+
+    def take_over(self) -> None:
+        """Send what Python's logging gets, from warnings on, to the sink as JSON lines."""
+        handler = _SinkHandler(self.sink)
+        handler.setFormatter(self._formatter)
+        logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+    def redact(self, secrets: Iterable[Secret]) -> None:
+        """From now on, blank these out."""
+        self._formatter.redactor = Redactor(secrets)
 
 
 class RequestLog:
     """An `Observer` that writes one line a request."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream
-        self.dropped = 0
-        """Lines that could not be written: a closed or broken log costs lines, never answers."""
+    def __init__(self, sink: LineSink) -> None:
+        self._sink = sink
 
     def request_finished(self, record: RequestRecord, /) -> None:
         """See `Observer`."""
@@ -79,10 +148,7 @@ class RequestLog:
                 for a in record.attempts
             ],
         }
-        try:
-            (self._stream or sys.stderr).write(_encode(line).decode() + "\n")
-        except (OSError, ValueError):
-            self.dropped += 1
+        self._sink.put(_encode(line).decode())
 
 
 def _time(wall_s: float) -> str:

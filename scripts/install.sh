@@ -32,8 +32,11 @@ make_venv() {
     exit 2
 }
 
-python=$(find_python)
-make_venv "$python"
+# A .venv that works is kept: only what the lock changed is installed again.
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    python=$(find_python)
+    make_venv "$python"
+fi
 say "installing the locked requirements into .venv ..."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2

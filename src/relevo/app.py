@@ -32,6 +32,9 @@ from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
 
+_CUT_SHORT_S = 3.0
+"""How long requests that are cut short may take to say so."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +51,7 @@ class Setup:
 
     @property
     def needs_loopback(self) -> bool:
-        """Without an issuer anybody on this machine can sign tokens, so nobody else may reach the server."""
+        """Without an issuer, tokens are signed by whoever reads a file here: only this machine may call."""
         return not self.config.file.auth.issuers
 
     @property
@@ -133,7 +136,10 @@ class Server:
         file = setup.config.file
         self._setup = setup
         self._logs = logs
+        self._stopping, self._hurried = asyncio.Event(), asyncio.Event()
         self._clock = SystemClock()
+        self._secrets: set[Secret] = set()
+        """All that were ever in force: a running request may still hold one that a reload replaced."""
         api_socket = bind(host or file.server.host, file.server.port if port is None else port, "--port")
         admin_socket = _bind_admin(setup, any_port=port == 0)
         self._metrics = Metrics()
@@ -152,7 +158,8 @@ class Server:
         """Everything that requests need of one configuration."""
         file = setup.config.file
         issuers = issuers_of(setup)
-        self._logs.redact([*setup.secrets(), *(issuer.secret for issuer in issuers.values())])
+        self._secrets |= {*setup.secrets(), *(issuer.secret for issuer in issuers.values())}
+        self._logs.redact(self._secrets)
         providers = setup.providers
         if demo_url:
             providers = {
@@ -197,10 +204,25 @@ class Server:
                 stack.callback(self._writer.close)
             await self._run_demo(stack)
             await self._run_beside(stack, self.admin)
-            serving = asyncio.ensure_future(self.api.run_until_stopped())
-            await self.api.ready.wait()
+            await self._serve(when_ready)
+
+    async def _serve(self, when_ready: Callable[["Server"], None]) -> None:
+        """Serve callers, then drain: what `drain_s`, or a second signal, finds still running is cut short."""
+        serving = asyncio.ensure_future(self.api.run_until_stopped())
+        ready = asyncio.ensure_future(self.api.ready.wait())
+        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
             when_ready(self)
-            await serving
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._setup.config.file.server.drain_s):
+                hurried = asyncio.ensure_future(self._hurried.wait())
+                await asyncio.wait({serving, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        await self._app.cut_short(_CUT_SHORT_S)
+        for task in (ready, stopping, hurried):
+            task.cancel()
+        await serving
 
     async def _run_demo(self, stack: contextlib.AsyncExitStack) -> None:
         if self._demo is None:
@@ -223,8 +245,11 @@ class Server:
         stack.push_async_callback(end)
 
     def _stop(self) -> None:
-        """The first signal drains, the second ends at once."""
-        self.api.stop(at_once=self.api.should_exit)
+        """The first signal drains, the second cuts the drain short."""
+        if self._stopping.is_set():
+            self._hurried.set()
+        self._stopping.set()
+        self.api.stop()
 
     def reload(self) -> None:
         """Read the configuration again. A bad file keeps the old one; running requests keep theirs."""
@@ -234,17 +259,25 @@ class Server:
         path = self._setup.config.path
         try:
             setup = set_up(os.fspath(path) if path else None)
-        except ConfigError as error:
-            _log.error("the configuration was not reloaded, the old one stays: %s", error)
+            if setup.needs_loopback and not is_loopback(self.api.address[0]):
+                _log.error("not reloaded, the old configuration stays: without an issuer, loopback only")
+                return
+            state = self._state(setup)
+        except (ConfigError, OSError, ValueError) as error:
+            _log.error("not reloaded, the old configuration stays: %s", error)
             return
-        old, new = self._setup.config.file, setup.config.file
-        if (old.server.host, old.server.port, old.admin, old.store) != (
-            new.server.host, new.server.port, new.admin, new.store
-        ):  # fmt: skip
-            _log.warning("a changed host, port or store takes effect with a restart only")
-        if setup.needs_loopback and not is_loopback(self.api.address[0]):
-            _log.error("the configuration was not reloaded: without an issuer relevo listens on loopback only")
-            return
+        report = setup.config.report
+        for problem in report.at("warning"):
+            _log.warning("%s", report.text(problem))
+        if _fixed_at_start(setup) != _fixed_at_start(self._setup):
+            _log.warning("addresses, store, data_dir, drain_s and keep_days change with a restart only")
         self._setup = setup
-        self._app.state = self._state(setup)
+        self._app.state = state
         _log.warning("the configuration was reloaded")
+
+
+def _fixed_at_start(setup: Setup) -> tuple[object, ...]:
+    """What a running server does not change."""
+    file = setup.config.file
+    server = (file.server.host, file.server.port, file.server.drain_s)
+    return (*server, file.admin, file.record, setup.config.database_path)

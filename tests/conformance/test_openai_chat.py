@@ -236,6 +236,15 @@ def test_the_request_has_the_provider_s_accent(provider: str, expected: dict[str
     assert dict(wire.headers)["authorization"] == "Bearer invented"
 
 
+def test_a_long_line_in_small_pieces_is_whole() -> None:
+    """A line that comes in a thousand pieces is joined when it ends, and nothing of it is left behind."""
+    parser = SseParser()
+    events = [event for piece in [b"data: ", *[b"x" * 1000] * 1000, b"\n", b"\n"] for event in parser.feed(piece)]
+
+    assert [event.data for event in events] == [b"x" * 1_000_000]
+    assert parser.close() == []
+
+
 def test_sse_as_the_standard_has_it() -> None:
     """Data lines are joined, comments and unknown fields do not disturb, other lines are kept apart."""
     parser = SseParser()

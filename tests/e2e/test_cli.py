@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.process import RELEVO, environment, relevo, served
-from support.upstream import completion, reply, upstream
+from support.upstream import HANG, completion, reply, upstream
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +74,9 @@ def test_check_finds_errors_with_file_and_line(tmp_path: Path) -> None:
     assert 'relevo.toml:2: server.prot: unknown key "prot". Did you mean "port"?' in check.stdout
     assert serve.returncode == 2
     assert "relevo.toml:2" in serve.stderr
-    assert relevo("serve", "--config", "nowhere.toml", folder=tmp_path).returncode == 2
+    for command in ("serve", "check", "explain", "token"):
+        options = ["--user", "x"] if command == "token" else []
+        assert relevo(command, *options, "--config", "nowhere.toml", folder=tmp_path).returncode == 2
 
 
 async def test_check_live_asks_for_the_models_and_for_one_answer(tmp_path: Path) -> None:
@@ -102,6 +104,24 @@ def test_serve_refuses_what_would_be_open_to_the_world(tmp_path: Path) -> None:
 
     assert refused.returncode == 2
     assert "[auth.issuers" in refused.stderr
+
+
+def test_the_admin_listener_stays_on_loopback_too(tmp_path: Path) -> None:
+    """Without an issuer nothing of relevo is open to the network."""
+    (tmp_path / "relevo.toml").write_text(LOCAL.format(url="http://127.0.0.1:9/v1") + '[admin]\nhost = "0.0.0.0"\n')
+    refused = relevo("serve", "--port", "0", folder=tmp_path)
+
+    assert (refused.returncode, "not on 0.0.0.0" in refused.stderr) == (2, True)
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    """A database that cannot be read is an error with the file's name, and not a stack trace."""
+    (tmp_path / "relevo.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 8000)
+    for command in (["log"], ["serve", "--port", "0"]):
+        refused = relevo(*command, folder=tmp_path)
+        assert refused.returncode == 2
+        assert "relevo.db" in refused.stderr
+        assert "Traceback" not in refused.stderr
 
 
 def test_a_taken_port_is_an_error_that_says_the_fix(tmp_path: Path) -> None:
@@ -184,7 +204,7 @@ def test_sighup_reloads_and_a_bad_file_keeps_the_old_one(tmp_path: Path) -> None
 
         path.write_text("[server\n")
         server.process.send_signal(signal.SIGHUP)
-        assert wait_for(lambda: "the old one stays" in server.stderr())
+        assert wait_for(lambda: "the old configuration stays" in server.stderr())
         assert [task["task"] for task in tasks(server.url, server.token)] == ["T", "NEW"]
 
 
@@ -210,6 +230,41 @@ async def test_sigterm_lets_a_running_answer_finish(tmp_path: Path) -> None:
             assert await asyncio.to_thread(server.process.wait, 10) == 0
         assert '"slow"' not in relevo("log", "--json", folder=tmp_path).stdout
         assert json.loads(relevo("log", "--json", folder=tmp_path).stdout)["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("signals", [1, 2], ids=["after the drain", "by a second signal"])
+async def test_what_is_cut_short_is_told_and_recorded(signals: int, tmp_path: Path) -> None:
+    """A call that outlasts the drain gets 503 in our shape and a row of its own; no provider is blamed."""
+    import asyncio
+
+    import aiohttp
+
+    async with upstream([HANG]) as up:
+        drain_s = 0.2 if signals == 1 else 60
+        more = f"[server]\ndrain_s = {drain_s}\n[timeouts]\nfirst_token_s = 50\n"
+        (tmp_path / "relevo.toml").write_text(LOCAL.format(url=up.base_url) + more)
+        with served(tmp_path) as server:
+            async with aiohttp.ClientSession() as session:
+                headers = {"authorization": f"Bearer {server.token}"}
+                calls = [
+                    asyncio.ensure_future(
+                        session.post(f"{server.url}/api/ai/chat", json={"prompt": "x"}, headers=headers)
+                    )
+                    for _ in range(5)
+                ]
+                while len(up.received) < len(calls):
+                    await asyncio.sleep(0.01)
+                for _ in range(signals):
+                    server.process.send_signal(signal.SIGTERM)
+                    await asyncio.sleep(0.1)
+                for call in calls:
+                    answer = await call
+                    assert (answer.status, (await answer.json())["code"]) == (503, "unavailable")
+            assert await asyncio.to_thread(server.process.wait, 10) == 0
+        rows = [json.loads(line) for line in relevo("log", "--json", folder=tmp_path).stdout.splitlines()]
+        assert [row["code"] for row in rows] == ["unavailable"] * 5
+        assert {row["attempts"][0]["code"] for row in rows} == {"cancelled"}
+        assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
 
 
 def tasks(url: str, token: str) -> list[dict[str, str]]:

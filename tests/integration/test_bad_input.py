@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from support.upstream import streamed, upstream
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    limits = '[limits]\nbody_bytes = 100000\n[server]\nallowed_origins = ["http://localhost:5173"]\n'
+    limits = '[limits]\nbody_bytes = 400000\n[server]\nallowed_origins = ["http://localhost:5173"]\n'
     async with upstream(streamed()) as a:
         async with running(config_text({"a": a.base_url}, more=QUICK + limits), tmp_path) as running_gateway:
             yield running_gateway
@@ -59,6 +60,19 @@ BAD: list[tuple[Any, str, str]] = [
     ({"prompt": "x", "stop": 5}, "invalid_request", "stop"),
     ({"prompt": "x", "tools": [{}]}, "invalid_request", "tools[0].type"),
     ({"prompt": "x", "taskType": "x" * 300}, "invalid_request", "taskType"),
+    ({"messages": [{"role": "user", "content": " "}]}, "invalid_request", "messages[0].content"),
+    ({"messages": USER * 5001}, "invalid_request", "messages"),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}] * 5001}]},
+        "invalid_request",
+        "messages[0].content",
+    ),
+    (b'{"prompt":"x","response_format":' + b'{"a":' * 70 + b"1" + b"}" * 71, "invalid_request", "response_format"),
+    (
+        b'{"prompt":"x","tools":[{"type":"function","function":{"a":' + b"[" * 70 + b"]" * 70 + b"}}]}",
+        "invalid_request",
+        "tools[0].function",
+    ),
     ({"prompt": "x", "stream": True}, "invalid_request", "stream"),
     ({"prompt": "x", "taskType": "t"}, "unknown_task", "taskType"),
     ({"prompt": "x", "taskType": "__proto__"}, "unknown_task", "taskType"),
@@ -82,7 +96,10 @@ async def test_bad_bodies_are_400_with_the_field_and_the_fix(locale: str, gatewa
         assert field.split("[")[0].split(".")[0] in answer.json["error"], shown
         assert answer.json["request_id"] == answer.headers["x-request-id"]
         assert "Traceback" not in answer.json["error"]
-        assert "{" not in answer.json["error"] or code == "invalid_request", shown
+        if locale == "es":  # no word of the decoder, whose language is English
+            assert not re.search(
+                r"[Ee]xpected|\bgot\b|malformed|[Ii]nvalid|missing|must|too |truncated", answer.json["error"]
+            ), shown
 
 
 async def test_unknown_names_are_answered_with_the_known_ones(gateway: Gateway) -> None:
@@ -122,19 +139,19 @@ async def test_bodies_over_the_limit_are_413(gateway: Gateway) -> None:
     """A body over `body_bytes` is refused with the limit, read or not, announced or chunked."""
 
     async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(12):
+        for _ in range(42):
             yield b"x" * 10_000
 
     headers = {"authorization": f"Bearer {gateway.token}", "content-type": "application/json"}
     url = gateway.server.api.url + "/api/ai/chat"
-    small = await gateway.chat(b'{"prompt":"' + b"x" * 99_000 + b'"}')
-    announced = await gateway.chat(b"x" * 110_000)
+    small = await gateway.chat(b'{"prompt":"' + b"x" * 390_000 + b'"}')
+    announced = await gateway.chat(b"x" * 410_000)
     async with gateway.session.post(url, data=chunks(), headers=headers) as chunked:
         assert chunked.status == 413
 
     assert small.status == 200
     assert (announced.status, announced.json["code"]) == (413, "body_too_large")
-    assert "100000" in announced.json["error"]
+    assert "400000" in announced.json["error"]
 
 
 async def test_a_gigabyte_is_refused_before_it_is_sent(gateway: Gateway) -> None:

@@ -251,6 +251,35 @@ async def test_tools_and_pictures_travel_both_ways(tmp_path: Path) -> None:
         assert sent["messages"][2] == {"role": "tool", "tool_call_id": "c0", "content": "a cat"}
 
 
+async def test_all_system_prompts_become_one_message_in_front(tmp_path: Path) -> None:
+    """The task's prompt, the caller's and a leading system message are one: several providers take no more."""
+    tasks = '[tasks.T]\nsystem = "House"\ntargets = [{ provider = "a", model = "m" }]\n'
+    async with upstream(streamed()) as a, running(config_text({"a": a.base_url}, tasks=tasks), tmp_path) as gateway:
+        await gateway.chat(
+            systemPrompt="Caller",
+            messages=[{"role": "system", "content": "Inner"}, {"role": "user", "content": "Hola"}],
+        )
+
+        assert a.received[0].json["messages"] == [
+            {"role": "system", "content": "House\n\nCaller\n\nInner"},
+            {"role": "user", "content": "Hola"},
+        ]
+
+
+async def test_without_fallback_the_first_target_that_can_be_tried_is_tried(tmp_path: Path) -> None:
+    """`useFallback: false` stops after one try; a target without a key is no try."""
+    async with upstream(reply({}, 503)) as b:
+        config = config_text({"a": "http://127.0.0.1:9/v1", "b": b.base_url, "c": b.base_url})
+        async with running(config.replace("${CANARY_KEY}", "${A_KEY:-}", 1), tmp_path) as gateway:
+            answer = await gateway.chat(prompt="Hola", useFallback=False)
+
+            assert [(a["provider"], a["outcome"]) for a in answer.json["attempts"]] == [
+                ("a", "skipped"),
+                ("b", "failed"),
+            ]
+            assert len(b.received) == 1
+
+
 async def test_a_target_without_key_is_skipped_and_says_so(tmp_path: Path) -> None:
     """A provider whose key is empty is passed over; the attempts and the record name the reason."""
     async with upstream(streamed()) as b:
@@ -299,4 +328,4 @@ async def test_a_bug_in_one_target_does_not_take_the_next_one_away(
             answer = await gateway.chat(prompt="Hola")
 
             assert answer.json["provider"] == "b"
-            assert answer.json["attempts"][0]["code"] == "bad_reply"
+            assert answer.json["attempts"][0]["code"] == "internal"

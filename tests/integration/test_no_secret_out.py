@@ -13,7 +13,7 @@ import pytest
 from relevo.auth.dev_secret import development_secret
 from support.canary import CANARY
 from support.gateway import config_text, running
-from support.upstream import Received, Script, completion, delta, reply, sse, streamed, upstream
+from support.upstream import USAGE, Received, Script, completion, delta, reply, sse, streamed, upstream
 
 
 def echo(place: str, request: Received) -> Script:
@@ -52,6 +52,11 @@ def echo(place: str, request: Received) -> Script:
             return sse(delta("hi", bare), delta(None, "error"))
         case "response model":
             return reply(completion(model=bare))
+        case "the answer itself":
+            return reply(completion(f"your header was {key}"))
+        case "a tool call":
+            call = {"id": bare, "function": {"name": bare, "arguments": json.dumps({"key": bare})}}
+            return sse({"choices": [{"delta": {"tool_calls": [call]}}]}, delta(None, "tool_calls", usage=USAGE))
         case "broken http":
             return [f"{key}\r\n\r\n".encode()]
         case _:
@@ -61,7 +66,7 @@ def echo(place: str, request: Received) -> Script:
 PLACES = [
     "error", "list error", "string error", "plain error", "html", "content type", "headers", "redirect",
     "error in 200", "error in stream", "named event", "broken json", "finish reason", "response model", "broken http",
-    "broken encoding",
+    "broken encoding", "the answer itself", "a tool call",
 ]  # fmt: skip
 
 
@@ -75,7 +80,9 @@ async def test_a_provider_that_repeats_our_key_cannot_give_it_away(
             answers = [await gateway.chat(prompt="x"), await gateway.chat(prompt="x", provider="a")]
 
             rows = repr(gateway.records())
-            assert [answer.status for answer in answers]
+            served = place in ("response model", "the answer itself", "a tool call")
+            assert [answer.status for answer in answers] == [200, 200 if served else answers[1].status]
+            assert ("[redacted]" in str(answers[1].json)) is (place in ("the answer itself", "a tool call"))
             assert CANARY not in rows + caplog.text
             assert a.received[0].headers["authorization"] == f"Bearer {CANARY}"
 

@@ -194,6 +194,41 @@ def test_the_schema_is_the_one_of_the_structs() -> None:
     assert {"server", "providers", "tasks", "auth", "timeouts"} <= schema["$defs"]["File"]["properties"].keys()
 
 
+def test_a_value_from_a_variable_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret in the wrong place is named by its variable, not shown."""
+    monkeypatch.setenv("SEKRET", "invented-secret-77")
+    for text in (
+        '[server]\nlocale = "${SEKRET}"\n',
+        '[server]\nallowed_origins = ["${SEKRET}"]\n',
+        MINE.replace("openai_chat", "${SEKRET}"),
+        MINE + TASK.replace('"mine"', '"${SEKRET}"'),
+    ):
+        shown = errors_of(text)
+        assert "${SEKRET}" in shown
+        assert "invented-secret-77" not in shown
+
+
+def test_a_key_is_taken_without_the_line_end_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mounted secrets end with a line end; one with a control character inside is an error of the start."""
+    monkeypatch.setenv("K", "invented-key\n")
+    config = MINE + 'api_key = "${K}"\n' + TASK
+    Path("relevo.toml").write_text(config)
+    key = set_up().providers["mine"].api_key
+    assert key is not None
+    assert key.reveal() == "invented-key"
+
+    monkeypatch.setenv("K", "invented\nkey")
+    assert "relevo.toml:4: providers.mine.api_key: the value of this variable is no key" in errors_of(config)
+
+
+def test_a_dotenv_of_another_encoding_is_named() -> None:
+    """A `.env` that is no UTF-8 is an error with its name, and not a stack trace."""
+    Path(".env").write_bytes(b"K=\xff\xfe")
+
+    with pytest.raises(ConfigError, match=r"\.env beside it cannot be read"):
+        load()
+
+
 def test_paths_start_at_the_file(tmp_path: Path) -> None:
     """A configuration elsewhere keeps its data beside it, wherever the server is started."""
     folder = tmp_path / "deploy"

@@ -13,7 +13,7 @@ import pytest
 
 from relevo.core.record import Attempt, RequestRecord
 from relevo.core.types import Usage
-from relevo.store import record_writer
+from relevo.store import record_writer, sqlite
 from relevo.store.queries import migrations, queries
 from relevo.store.record_reader import Filter, RecordReader
 from relevo.store.record_writer import RecordWriter
@@ -71,6 +71,29 @@ def test_rows_come_back_as_they_went_in(tmp_path: Path) -> None:
     assert read(path, Filter(issuer="local", subject="ana")) == rows
 
 
+def test_following_passes_nothing_over(tmp_path: Path) -> None:
+    """What comes after a place comes page by page in its order, however much there is."""
+    path = tmp_path / "r.db"
+    writer = RecordWriter(path, keep_days=90, clock=FakeClock())
+    for number in range(25):
+        writer.request_finished(record(number))
+    writer.close()
+    reader, place, seen = RecordReader(path), 0, []
+    while page := reader.after(place, Filter(), limit=10):
+        place = page[-1][0]
+        seen += [row.id for _, row in page]
+    reader.close()
+
+    assert seen == [f"req_{number:04}" for number in range(25)]
+
+
+def test_the_record_is_for_its_owner_only(tmp_path: Path) -> None:
+    """It names users: no other account of the machine reads it."""
+    RecordWriter(tmp_path / "r.db", keep_days=90, clock=FakeClock()).close()
+
+    assert (tmp_path / "r.db").stat().st_mode & 0o077 == 0
+
+
 def test_rows_older_than_keep_days_are_deleted_with_their_tries(tmp_path: Path) -> None:
     """A row and its tries go when their time is over; younger ones stay."""
     path = tmp_path / "r.db"
@@ -92,9 +115,9 @@ def test_a_full_queue_drops_rows_and_counts_them(tmp_path: Path, monkeypatch: py
     gate = threading.Event()
     write = RecordWriter._write
 
-    def slow(self: RecordWriter, records: list[RequestRecord]) -> None:
+    def slow(self: RecordWriter, records: list[RequestRecord]) -> bool:
         gate.wait(10)
-        write(self, records)
+        return write(self, records)
 
     monkeypatch.setattr(RecordWriter, "_write", slow)
     writer = RecordWriter(tmp_path / "r.db", keep_days=1, clock=FakeClock())
@@ -107,16 +130,35 @@ def test_a_full_queue_drops_rows_and_counts_them(tmp_path: Path, monkeypatch: py
     assert writer.dropped >= 5
 
 
-def test_a_disk_that_refuses_makes_the_store_unhealthy_and_later_healthy(tmp_path: Path) -> None:
-    """A failed write is counted and shown in readiness; the next one that works clears it."""
+def test_a_locked_database_delays_rows_and_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process holds the lock rows wait and the store is not ready; afterwards all are there."""
+    monkeypatch.setattr(sqlite, "_BUSY_MS", 1)
     path = tmp_path / "r.db"
     writer = RecordWriter(path, keep_days=90, clock=FakeClock())
+    other = apsw.Connection(str(path))
+    other.execute("BEGIN IMMEDIATE")
     writer.request_finished(record(1))
-    writer.request_finished(record(1))  # the same id twice: the database refuses the batch
+    assert wait_until(lambda: not writer.healthy)
+    writer.request_finished(record(2))
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert wait_until(lambda: writer.healthy)
+    writer.close()
+    assert [row.id for row in read(path)] == ["req_0001", "req_0002"]
+    assert writer.dropped == 0
+
+
+def test_a_row_that_cannot_be_written_takes_no_other_along(tmp_path: Path) -> None:
+    """A row that the schema refuses is counted and logged; its neighbours are kept."""
+    path = tmp_path / "r.db"
+    writer = RecordWriter(path, keep_days=90, clock=FakeClock())
+    for number in (1, 1, 2):
+        writer.request_finished(record(number))
     writer.close()
 
-    assert writer.dropped >= 1
-    assert not writer.healthy or len(read(path)) == 1
+    assert [row.id for row in read(path)] == ["req_0001", "req_0002"]
+    assert (writer.dropped, writer.healthy) == (1, True)
 
 
 @pytest.mark.parametrize("content", [b"this is no database, but a text that somebody put there" * 30, None])

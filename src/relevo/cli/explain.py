@@ -8,7 +8,7 @@ from relevo.cli.common import config_option, examples, fail, json_option, load_o
 from relevo.cli.tables import print_table
 from relevo.config.problems import did_you_mean
 from relevo.core.types import ChatWish, Params, Target
-from relevo.providers.models import RETIRED, successor
+from relevo.providers.registry import retired_advice
 from relevo.routing.plan import Step, make_plan
 
 _NANO_USD_PER_USD = 1_000_000_000
@@ -84,5 +84,4 @@ def _state(setup: Setup, step: Step) -> str:
         return "simulated"
     if step.skipped:
         return _SKIPPED.get(step.skipped, f"skipped: {step.skipped}")
-    retired = RETIRED.get(step.target.name)
-    return f'no longer listed, write "{successor(step.target.name)}"' if retired else "ready"
+    return retired_advice(setup.providers[step.target.provider], step.target.upstream_model) or "ready"

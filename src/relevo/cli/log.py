@@ -45,9 +45,9 @@ def log(config: str | None, limit: int, user: str | None, *, failed: bool, follo
     show = _print_json if as_json else _print_tables
     try:
         reader = RecordReader(setup.config.database_path)
+        rows = reader.latest(wanted, limit=limit)
     except StoreError as error:
         fail(str(error))
-    rows = reader.latest(wanted, limit=limit)
     show([record for _, record in rows])
     if not rows and not as_json:
         click.echo("No request yet." if not (user or failed) else "No such request.", err=True)
@@ -70,7 +70,7 @@ def _filter(setup: Setup, user: str | None, *, failed: bool) -> Filter:
 
 def _follow(reader: RecordReader, wanted: Filter, after: int, show: Show) -> None:
     while True:
-        rows = reader.latest(wanted, limit=_PAGE, after=after)
+        rows = reader.after(after, wanted, limit=_PAGE)
         if rows:
             after = rows[-1][0]
             show([record for _, record in rows])

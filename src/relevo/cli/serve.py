@@ -33,12 +33,13 @@ def serve(config: str | None, host: str | None, port: int | None) -> None:
     """Serve POST /api/ai/chat until Ctrl-C. SIGTERM drains, SIGHUP reads the configuration again."""
     setup = load_or_exit(config)
     print_problems(setup.config.report, setup.config.report.at("warning"))
-    listen_on = host or setup.config.file.server.host
-    if setup.needs_loopback and not is_loopback(listen_on):
-        fail(
-            f"without an issuer of session tokens relevo listens on loopback only, not on {listen_on}: "
-            "write [auth.issuers.…] into relevo.toml, or leave --host out"
-        )
+    file = setup.config.file
+    for listen_on in (host or file.server.host, file.admin.host):
+        if setup.needs_loopback and not is_loopback(listen_on):
+            fail(
+                f"without an issuer of session tokens relevo listens on loopback only, not on {listen_on}: "
+                "write [auth.issuers.…] into relevo.toml, or leave the host out"
+            )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(setup, host, port))

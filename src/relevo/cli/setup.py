@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from relevo.app import Setup, set_up
-from relevo.cli.common import FOUND_PROBLEMS, config_option, examples, fail, json_option
+from relevo.cli.common import COULD_NOT_RUN, FOUND_PROBLEMS, config_option, examples, fail, json_option
 from relevo.config.defaults import INIT_FILE
 from relevo.config.load import DEFAULT_NAME
 from relevo.config.problems import ConfigError, Report
@@ -52,7 +52,7 @@ def check(config: str | None, *, live: bool, as_json: bool) -> None:
         setup = set_up(config)
         report = setup.config.report
     except ConfigError as error:
-        _finish(error.report, as_json=as_json)
+        _finish(error.report, as_json=as_json, code=COULD_NOT_RUN if error.unreadable else FOUND_PROBLEMS)
     if live:
         _check_live(setup, report)
     _add_price_notes(setup, report)
@@ -77,13 +77,10 @@ def _add_price_notes(setup: Setup, report: Report) -> None:
                 report.add("note", path, f"no price known, so the record shows no cost: {fix}")
 
 
-def _finish(report: Report, *, as_json: bool) -> None:
+def _finish(report: Report, *, as_json: bool, code: int = FOUND_PROBLEMS) -> None:
     problems = report.at("error", "warning", "note")
     if as_json:
-        rows = [
-            {"level": p.level, "place": report.place(p), "line": report.line(p.path), "message": p.message}
-            for p in problems
-        ]
+        rows = [{"level": p.level, "line": report.line(p.path), "text": report.text(p)} for p in problems]
         click.echo(msgspec.json.encode({"source": report.source, "findings": rows}).decode())
     else:
         for problem in problems:
@@ -91,4 +88,4 @@ def _finish(report: Report, *, as_json: bool) -> None:
             click.echo(f"{click.style(problem.level, fg=colour)}: {report.text(problem)}")
         bad = len(report.at("error", "warning"))
         click.echo(f"{report.source}: {'no problem' if not bad else f'{bad} problem' + 's' * (bad > 1)} found")
-    sys.exit(FOUND_PROBLEMS if report.at("error", "warning") else 0)
+    sys.exit(code if report.at("error", "warning") else 0)

@@ -9,6 +9,8 @@ from relevo.config.problems import Report
 
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _BARE_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}")
+_HIDDEN_LENGTH_MIN: Final = 4
+"""Shorter values are no secrets, and would blank out letters of every message."""
 _SECRET_KEYS: Final = frozenset({"api_key", "secret"})
 
 
@@ -26,7 +28,12 @@ def interpolate(value: Any, environ: Mapping[str, str], report: Report, path: Pa
     if path and path[-1] in _SECRET_KEYS and value and not _BARE_REFERENCE.fullmatch(value):
         report.add("error", path, _literal_secret(path))
         return ""
-    return _REFERENCE.sub(lambda match: _resolve(match, environ, report, path), value)
+    resolved = _REFERENCE.sub(lambda match: _resolve(match, environ, report, path), value)
+    if path and path[-1] in _SECRET_KEYS:
+        resolved = resolved.strip()  # a secret mounted as a file ends with a line end
+        if not (resolved.isascii() and resolved.isprintable()):
+            report.add("error", path, "the value of this variable is no key: no header takes its characters")
+    return resolved
 
 
 def _resolve(match: re.Match[str], environ: Mapping[str, str], report: Report, path: Path) -> str:
@@ -34,6 +41,8 @@ def _resolve(match: re.Match[str], environ: Mapping[str, str], report: Report, p
     if name is None:
         return "${"
     found = environ.get(name)
+    if found and len(found) >= _HIDDEN_LENGTH_MIN:
+        report.references[found] = f"${{{name}}}"
     if default is not None:
         return found or default
     if found is None:

@@ -66,7 +66,7 @@ def load(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] 
     file_path = _find(path)
     base_dir = file_path.parent if file_path else FilePath.cwd()
     report = Report(str(path) if path else (DEFAULT_NAME if file_path else "built-in defaults"))
-    variables = _environment(base_dir, os.environ if environ is None else environ)
+    variables = _environment(base_dir, os.environ if environ is None else environ, report)
     data = _parse(file_path, report) if file_path else {}
     resolved = interpolate(data, variables, report)
     file = build(File, resolved, report)
@@ -85,12 +85,16 @@ def _find(path: str | os.PathLike[str] | None) -> FilePath | None:
     if not given.is_file():
         report = Report(str(path))
         report.add("error", (), "there is no such file: `relevo init` writes one")
-        raise ConfigError(report)
+        raise ConfigError(report, unreadable=True)
     return given.resolve()
 
 
-def _environment(base_dir: FilePath, environ: Mapping[str, str]) -> dict[str, str]:
-    from_file = dotenv.dotenv_values(base_dir / ".env", interpolate=False)
+def _environment(base_dir: FilePath, environ: Mapping[str, str], report: Report) -> dict[str, str]:
+    try:
+        from_file = dotenv.dotenv_values(base_dir / ".env", interpolate=False, encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError):
+        report.add("error", (), "the file .env beside it cannot be read: it must be UTF-8 text")
+        raise ConfigError(report, unreadable=True) from None
     return {**{name: value or "" for name, value in from_file.items()}, **environ}
 
 
@@ -107,6 +111,7 @@ def _parse(path: FilePath, report: Report) -> dict[str, Any]:
         report.add("error", ("TOML",), _AT_LINE.sub("", str(error)))
     except OSError as error:
         report.add("error", (), f"the file cannot be read: {error.strerror}")
+        raise ConfigError(report, unreadable=True) from None
     else:
         report.lines.update(key_lines(text.replace("\r\n", "\n")))
         return data

@@ -27,6 +27,8 @@ class Report:
     """Name of the file, or of what stands in for it."""
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    references: dict[str, str] = field(default_factory=dict)
+    """Values that came from variables, with the reference that stands for each in a message."""
 
     def add(self, level: Level, path: Path, message: str) -> None:
         """Add a finding."""
@@ -47,8 +49,11 @@ class Report:
         return f"{where}: {dotted(problem.path)}" if problem.path else where
 
     def text(self, problem: Problem) -> str:
-        """One line for a person."""
-        return f"{self.place(problem)}: {problem.message}"
+        """One line for a person. What came from a variable is shown as its reference: it may be a secret."""
+        message = problem.message
+        for value, reference in self.references.items():
+            message = message.replace(value, reference)
+        return f"{self.place(problem)}: {message}"
 
     def at(self, *levels: Level) -> list[Problem]:
         """The findings of these levels, in the order of the file."""
@@ -59,8 +64,10 @@ class Report:
 class ConfigError(Exception):
     """The configuration cannot be used. `report` holds every finding, not only the first."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, unreadable: bool = False) -> None:
         self.report = report
+        self.unreadable = unreadable
+        """There is nothing to check: the file is not there, or cannot be read."""
         super().__init__("\n".join(report.text(problem) for problem in report.at("error")))
 
 

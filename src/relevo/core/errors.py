@@ -126,6 +126,8 @@ class Fault(StrEnum):
     """A whole answer without token counts: it can be neither accounted for nor trusted to be whole."""
     REPLY_TOO_LARGE = "reply_too_large"
     UNEXPECTED_STATUS = "unexpected_status"
+    INTERNAL = "internal"
+    """A bug of ours while asking this target: no fault of the provider."""
     ERROR_IN_REPLY = "error_in_reply"
     """An error inside an answer that began with status 200."""
 

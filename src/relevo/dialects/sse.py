@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 LINE_BYTES_MAX: Final = 1_048_576
+_MARK: Final = b"\xef\xbb\xbf"
+_LINE_BREAK: Final = re.compile(rb"[\r\n]")
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _FIELDS: Final = frozenset({b"data", b"event", b"id", b"retry"})
 
@@ -30,7 +32,9 @@ class SseParser:
     """Feed it chunks, take whole events."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._ends_in_cr = False
         self._data: list[bytes] = []
         self._event = b""
         self._comments: list[bytes] = []
@@ -44,13 +48,12 @@ class SseParser:
         Raises:
             LineTooLong: A single line passed its bound.
         """
-        buffer = self._buffer + chunk if self._buffer else chunk
-        if self._first and buffer:
-            if buffer == b"\xef" or buffer == b"\xef\xbb":  # noqa: PLR1714 - a byte-order mark cut in two
-                self._buffer = buffer
-                return []
-            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
-            self._first = False
+        if self._first:
+            chunk = self._without_mark(chunk)
+        if not _LINE_BREAK.search(chunk) and not self._ends_in_cr:
+            self._hold(chunk)
+            return []
+        buffer = b"".join((*self._held, chunk))
         events: list[SseEvent] = []
         start = 0
         for match in _LINE_END.finditer(buffer):
@@ -58,17 +61,32 @@ class SseParser:
                 break  # the LF of this CRLF may be in the next chunk
             self._line(buffer[start : match.start()], events)
             start = match.end()
-        self._buffer = buffer[start:]
-        if len(self._buffer) > LINE_BYTES_MAX:
-            raise LineTooLong
+        self._held, self._held_bytes, self._ends_in_cr = [], 0, False
+        self._hold(buffer[start:])
         return events
+
+    def _hold(self, piece: bytes) -> None:
+        """Keep a piece of a line that is not complete. Pieces are joined once, when the line ends."""
+        if piece:
+            self._held.append(piece)
+            self._held_bytes += len(piece)
+            self._ends_in_cr = piece.endswith(b"\r")
+        if self._held_bytes > LINE_BYTES_MAX:
+            raise LineTooLong
+
+    def _without_mark(self, chunk: bytes) -> bytes:
+        """The first bytes without a byte-order mark, which may come cut in two."""
+        chunk = b"".join((*self._held, chunk))
+        self._held, self._held_bytes = [], 0
+        self._first = _MARK.startswith(chunk) and chunk != _MARK
+        return chunk if self._first else chunk.removeprefix(_MARK)
 
     def close(self) -> list[SseEvent]:
         """An event that the end of the connection left without its empty line."""
         events: list[SseEvent] = []
-        if self._buffer:
-            self._line(self._buffer.rstrip(b"\r"), events)
-            self._buffer = b""
+        if self._held:
+            self._line(b"".join(self._held).rstrip(b"\r"), events)
+            self._held = []
         self._dispatch(events)
         return events
 

@@ -1,5 +1,6 @@
 """The ASGI application for callers: routes, identity, errors. Every route is on one table."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class HttpApp:
         self._clock = clock
         self._counts = counts
         self._is_ready = is_ready
+        self._running: set[asyncio.Task[object]] = set()
+        self._cut_short = False
         self._routes: Final[dict[str, Route]] = {
             "/api/ai/chat": Route("POST", self._chat),
             "/api/ai/tasks": Route("GET", self._tasks),
@@ -71,13 +74,27 @@ class HttpApp:
             raise RuntimeError(f"relevo speaks HTTP only, not {scope['type']}")
         state = self.state
         request = Request(scope, receive, request_id(self._clock.wall_s()))
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - ASGI servers run an application in a task
+        self._running.add(task)
         try:
             response = await self._answer(request, state)
         except CallerGone:
             return
+        finally:
+            self._running.discard(task)
         response.headers.append((b"x-request-id", request.id.encode()))
         response.headers.extend(cors_headers(request, state.allowed_origins))
         await response.send(send)
+
+    async def cut_short(self, wait_s: float) -> None:
+        """End what is still running: callers get 503, the record its rows. Returns when it is so, or late."""
+        self._cut_short = True
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=wait_s)
 
     async def _answer(self, request: Request, state: State) -> Response:
         try:
@@ -120,8 +137,13 @@ class HttpApp:
     async def _chat(self, request: Request, state: State) -> Response:
         principal = self._authenticate(request, state)
         with state.chat.visit(principal, request.id) as visit:
-            body = await request.json_body(state.body_bytes_max)
-            answer = await state.chat.chat(visit, parse_chat_body(body))
+            try:
+                body = await request.json_body(state.body_bytes_max)
+                answer = await state.chat.chat(visit, parse_chat_body(body))
+            except asyncio.CancelledError:
+                if not self._cut_short:
+                    raise
+                raise GatewayError(Code.UNAVAILABLE) from None
         return answer_response(answer, request.id, demo=state.chat.demo)
 
     async def _tasks(self, request: Request, state: State) -> Response:

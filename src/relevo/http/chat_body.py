@@ -11,10 +11,14 @@ from msgspec import Struct
 
 from relevo.core.errors import Code, GatewayError
 from relevo.core.types import ChatWish, ImagePart, Message, Params, Part, Role, TextPart, ToolCall
+from relevo.http.body_errors import wrong_type
 
-_AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
+_BYTE: Final = re.compile(r"\(byte (\d+)\)")
 _TEMPERATURE_MAX: Final = 2
 _NAME_MAX: Final = 200
+MESSAGES_MAX: Final = 5_000
+"""Messages of one conversation, and parts of one message: each costs time for every target that is asked."""
+DEPTH_MAX: Final = 64
 
 
 class _ImageUrl(Struct):
@@ -102,30 +106,33 @@ def parse_chat_body(body: bytes) -> ChatWish:
 
 def _decode(body: bytes) -> _Body:
     try:
-        return _decoder.decode(body)
+        fields = _decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _wrong_type(str(error)) from None
+        raise wrong_type(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        detail = "empty" if not body.strip() else str(error).replace("JSON is malformed: ", "")
-        raise GatewayError(Code.INVALID_JSON, detail=detail) from None
+        place = _BYTE.search(str(error))
+        text = "invalid_json.at" if place else "invalid_json"
+        raise GatewayError(Code.INVALID_JSON, text, byte=place[1] if place else "") from None
     except RecursionError:
-        raise GatewayError(Code.INVALID_JSON, detail="nested too deeply") from None
+        raise GatewayError(Code.INVALID_JSON, "invalid_json.deep") from None
+    for name in ("response_format", "tool_choice"):
+        _check_depth(getattr(fields, name), name)
+    for index, tool in enumerate(fields.tools or ()):
+        _check_depth(tool.function, f"tools[{index}].function")
+    return fields
 
 
-def _wrong_type(message: str) -> GatewayError:
-    match = _AT.match(message)
-    field = (match["field"] if match else None) or ""
-    if not field and message.startswith("Expected `object`"):
-        return GatewayError(Code.INVALID_REQUEST, "invalid_request.not_object", field="")
-    what = (match["what"] if match else message).replace("`", "")
-    missing = re.match(r"Object missing required field (\w+)", what)
-    if missing:
-        field, what = f"{field}.{missing[1]}".lstrip("."), "missing"
-    return _invalid(field, what[:1].lower() + what[1:])
+def _check_depth(value: Any, field: str, depth: int = 0) -> None:
+    """What is passed on unread must not be nested deeper than a provider, or our encoder, will follow."""
+    if depth > DEPTH_MAX:
+        raise _invalid(field, "deep", limit=DEPTH_MAX)
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(inner, dict | list):
+            _check_depth(inner, field, depth + 1)
 
 
-def _invalid(field: str, detail: str) -> GatewayError:
-    return GatewayError(Code.INVALID_REQUEST, field=field, detail=detail)
+def _invalid(field: str, what: str, **values: Any) -> GatewayError:
+    return GatewayError(Code.INVALID_REQUEST, f"invalid_request.{what}", field=field, **values)
 
 
 def _one_of(fields: _Body, *names: str) -> Any:
@@ -139,7 +146,7 @@ def _one_of(fields: _Body, *names: str) -> Any:
 def _name(value: str | None, field: str) -> str | None:
     """A name of a task, provider or model. Empty counts as absent, as forms send it."""
     if value is not None and len(value) > _NAME_MAX:
-        raise _invalid(field, f"longer than {_NAME_MAX} characters")
+        raise _invalid(field, "long", limit=_NAME_MAX)
     return value or None
 
 
@@ -147,19 +154,27 @@ def _messages(fields: _Body) -> tuple[Message, ...]:
     if fields.messages and fields.prompt:
         raise GatewayError(Code.INVALID_REQUEST, "invalid_request.both", field="prompt")
     if fields.messages:
+        for field, items in [("messages", fields.messages), *_part_lists(fields.messages)]:
+            if len(items) > MESSAGES_MAX:
+                raise _invalid(field, "many", limit=MESSAGES_MAX)
         return tuple(_message(message, index) for index, message in enumerate(fields.messages))
     if fields.prompt and fields.prompt.strip():
         return (Message(role="user", content=fields.prompt),)
     raise GatewayError(Code.INVALID_REQUEST, "invalid_request.no_prompt", field="prompt")
 
 
+def _part_lists(messages: list[_Message]) -> list[tuple[str, list[Any]]]:
+    return [(f"messages[{i}].content", m.content) for i, m in enumerate(messages) if isinstance(m.content, list)]
+
+
 def _message(message: _Message, index: int) -> Message:
     field = f"messages[{index}]"
     if message.role == "tool" and not message.tool_call_id:
-        raise _invalid(f"{field}.tool_call_id", "a tool's result names the call that it answers")
+        raise _invalid(f"{field}.tool_call_id", "missing")
     if message.content is None and not message.tool_calls:
         raise _invalid(f"{field}.content", "missing")
-    if message.content in ("", []) and message.role == "user":
+    text = message.content
+    if message.role == "user" and not (text.strip() if isinstance(text, str) else text):
         raise _invalid(f"{field}.content", "empty")
     content: str | tuple[Part, ...] | None
     content = message.content if not isinstance(message.content, list) else tuple(map(_part, message.content))
@@ -183,11 +198,11 @@ def _part(part: _TextPart | _ImagePart) -> Part:
 def _params(fields: _Body) -> Params:
     max_tokens = _one_of(fields, "maxTokens", "max_tokens", "max_completion_tokens")
     if max_tokens is not None and max_tokens < 1:
-        raise _invalid("maxTokens", "must be at least 1")
+        raise _invalid("maxTokens", "positive")
     if fields.temperature is not None and not 0 <= fields.temperature <= _TEMPERATURE_MAX:
-        raise _invalid("temperature", "must be from 0 to 2")
+        raise _invalid("temperature", "range", low="0", high="2")
     if fields.top_p is not None and not 0 < fields.top_p <= 1:
-        raise _invalid("top_p", "must be above 0 and at most 1")
+        raise _invalid("top_p", "range", low="0", high="1")
     stop = (fields.stop,) if isinstance(fields.stop, str) else tuple(fields.stop or ())
     return Params(
         max_tokens=max_tokens,

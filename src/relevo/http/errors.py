@@ -40,4 +40,5 @@ def _headers(error: GatewayError) -> list[tuple[bytes, bytes]]:
             return [(b"allow", str(error.values.get("allowed", "")).encode("latin-1"))]
         case Code.UNAUTHENTICATED | Code.INVALID_TOKEN | Code.TOKEN_EXPIRED:
             return [(b"www-authenticate", b"Bearer")]
-    return []
+    # The rest of a body that came too slowly is still to come: its connection is of no more use.
+    return [(b"connection", b"close")] if error.text == "invalid_request.slow_body" else []

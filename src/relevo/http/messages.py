@@ -1,5 +1,6 @@
 """Requests and responses of the edge, over ASGI."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,6 +11,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+BODY_S_MAX: Final = 60.0
+"""How long a body may take to arrive: a caller who drips it must not keep a connection for ever."""
 _NO_CONTENT: Final = 204
 _DRAIN_FACTOR: Final = 4
 """A body up to this many times the limit is read and thrown away, so that its sender hears the 413."""
@@ -68,10 +71,14 @@ class Request:
             waits = self.header(b"expect").lower() == "100-continue"
             if waits or int(announced) > bytes_max * _DRAIN_FACTOR:
                 raise too_large
-        return await self._read(bytes_max, too_large)
+        try:
+            async with asyncio.timeout(BODY_S_MAX):
+                return await self._read(bytes_max, too_large)
+        except TimeoutError:
+            raise GatewayError(Code.INVALID_REQUEST, "invalid_request.slow_body", limit=int(BODY_S_MAX)) from None
 
     async def _read(self, bytes_max: int, too_large: GatewayError) -> bytes:
-        body = b""
+        pieces: list[bytes] = []
         size = 0
         more = True
         while more:
@@ -82,9 +89,9 @@ class Request:
             size += len(chunk)
             more = message.get("more_body", False)
             if size <= bytes_max:
-                body = body + chunk if body else chunk
+                pieces.append(chunk)
             elif size > bytes_max * _DRAIN_FACTOR:
                 raise too_large
         if size > bytes_max:
             raise too_large
-        return body
+        return b"".join(pieces)

@@ -9,9 +9,13 @@ from typing import Any, Final
 
 import uvicorn
 
+from relevo.http.protocol import BoundedHttp
+
 _BACKLOG: Final = 2048
 _KEEPALIVE_S: Final = 5
 _TICK_S: Final = 1.0
+_LAST_WORDS_S: Final = 5
+"""After the drain: for answers that were cut short to be sent. Then connections are closed as they are."""
 
 
 class ListenError(Exception):
@@ -51,7 +55,7 @@ class Listener(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=BoundedHttp,
                 ws="none",
                 lifespan="off",
                 loop="none",
@@ -61,7 +65,7 @@ class Listener(uvicorn.Server):
                 proxy_headers=False,
                 backlog=_BACKLOG,
                 timeout_keep_alive=_KEEPALIVE_S,
-                timeout_graceful_shutdown=max(1, math.ceil(drain_s)),
+                timeout_graceful_shutdown=math.ceil(drain_s) + _LAST_WORDS_S,
             )
         )
         self._listener = listener
@@ -88,10 +92,9 @@ class Listener(uvicorn.Server):
         finally:
             self._listener.close()
 
-    def stop(self, *, at_once: bool = False) -> None:
-        """Accept nothing new; end when running answers are done, or at once."""
+    def stop(self) -> None:
+        """Accept nothing new; end when running answers are done."""
         self.should_exit = True
-        self.force_exit = self.force_exit or at_once
         self._stopping.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -9,12 +9,60 @@ LOCALES: Final[tuple[Locale, ...]] = ("es", "en")
 
 TEXTS: Final[dict[str, dict[Locale, str]]] = {
     "invalid_json": {
-        "es": "El cuerpo no es JSON válido ({detail}). Envía un objeto JSON en UTF-8.",
-        "en": "The body is not valid JSON ({detail}). Send one JSON object in UTF-8.",
+        "es": "El cuerpo no es JSON válido. Envía un objeto JSON en UTF-8.",
+        "en": "The body is not valid JSON. Send one JSON object in UTF-8.",
+    },
+    "invalid_json.at": {
+        "es": "El cuerpo no es JSON válido (byte {byte}). Envía un objeto JSON en UTF-8.",
+        "en": "The body is not valid JSON (byte {byte}). Send one JSON object in UTF-8.",
+    },
+    "invalid_json.deep": {
+        "es": "El JSON del cuerpo está anidado a demasiada profundidad: simplifícalo.",
+        "en": "The JSON of the body is nested too deeply: simplify it.",
     },
     "invalid_request": {
-        "es": "El campo «{field}» no es válido: {detail}.",
-        "en": 'The field "{field}" is not valid: {detail}.',
+        "es": "La petición no es válida.",
+        "en": "The request is not valid.",
+    },
+    "invalid_request.type": {
+        "es": "El campo «{field}» tiene un tipo equivocado: envía {expected}, no {got}.",
+        "en": 'The field "{field}" has the wrong type: send {expected}, not {got}.',
+    },
+    "invalid_request.missing": {
+        "es": "Falta el campo «{field}»: añádelo.",
+        "en": 'The field "{field}" is missing: add it.',
+    },
+    "invalid_request.unknown": {
+        "es": "El campo «{field}» tiene un valor que no existe: «{value}».",
+        "en": 'The field "{field}" has a value that does not exist: "{value}".',
+    },
+    "invalid_request.invalid": {
+        "es": "El campo «{field}» no es válido: corrígelo.",
+        "en": 'The field "{field}" is not valid: correct it.',
+    },
+    "invalid_request.empty": {
+        "es": "El campo «{field}» está vacío: escribe el texto.",
+        "en": 'The field "{field}" is empty: write the text.',
+    },
+    "invalid_request.range": {
+        "es": "El campo «{field}» está fuera de rango: envía un número de {low} a {high}.",
+        "en": 'The field "{field}" is out of range: send a number from {low} to {high}.',
+    },
+    "invalid_request.positive": {
+        "es": "El campo «{field}» debe ser un número entero de 1 en adelante.",
+        "en": 'The field "{field}" must be a whole number from 1 upwards.',
+    },
+    "invalid_request.long": {
+        "es": "El campo «{field}» es demasiado largo: como máximo {limit} caracteres.",
+        "en": 'The field "{field}" is too long: at most {limit} characters.',
+    },
+    "invalid_request.many": {
+        "es": "El campo «{field}» tiene demasiados elementos: como máximo {limit}.",
+        "en": 'The field "{field}" has too many elements: at most {limit}.',
+    },
+    "invalid_request.deep": {
+        "es": "El campo «{field}» está anidado a demasiada profundidad: como máximo {limit} niveles.",
+        "en": 'The field "{field}" is nested too deeply: at most {limit} levels.',
     },
     "invalid_request.not_object": {
         "es": 'El cuerpo debe ser un objeto JSON, por ejemplo {{"prompt": "Hola"}}.',
@@ -43,6 +91,10 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
     "invalid_request.refused": {
         "es": "Todos los proveedores rechazaron la petición por su contenido: revisa «messages» y los parámetros.",
         "en": 'Every provider refused the request itself: check "messages" and the parameters.',
+    },
+    "invalid_request.slow_body": {
+        "es": "El cuerpo no llegó entero en {limit} segundos: envíalo de nuevo por una conexión mejor.",
+        "en": "The body did not arrive within {limit} seconds: send it again over a better connection.",
     },
     "invalid_request.two_credentials": {
         "es": "La petición trae dos credenciales: envía una sola cabecera Authorization.",
@@ -115,11 +167,28 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
 }
 
 _VALUE_MAX: Final = 120
+_TYPE_NAMES: Final[dict[str, dict[Locale, str]]] = {
+    "str": {"es": "un texto", "en": "a text"},
+    "int": {"es": "un número entero", "en": "a whole number"},
+    "float": {"es": "un número", "en": "a number"},
+    "bool": {"es": "true o false", "en": "true or false"},
+    "array": {"es": "una lista", "en": "a list"},
+    "object": {"es": "un objeto", "en": "an object"},
+    "null": {"es": "null", "en": "null"},
+}
+_OR: Final[dict[Locale, str]] = {"es": " o ", "en": " or "}
 
 
 def text_of(error: GatewayError, locale: Locale) -> str:
     """The text of an error in one language, filled with its values."""
     values = {name: _value(value) for name, value in error.values.items()}
+    for name in ("expected", "got"):
+        kinds = error.values.get(name)
+        if isinstance(kinds, list):  # null is allowed everywhere and helps nobody
+            shown = [
+                _TYPE_NAMES.get(kind, {locale: kind})[locale] for kind in kinds if kind != "null" or name == "got"
+            ]
+            values[name] = _OR[locale].join(shown)
     text = TEXTS[error.text][locale].format_map(values)
     return text + _hint(error.values.get("hint"), locale)
 

@@ -17,6 +17,7 @@ from relevo.core.errors import Fault
 from relevo.core.secret import Secret
 from relevo.dialects.base import Dialect, Profile
 from relevo.dialects.openai_chat import OpenAIChat
+from relevo.providers.models import RETIRED, successor
 
 DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (OpenAIChat(),)}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -123,6 +124,16 @@ def resolve(config: Config, report: Report) -> dict[str, Provider]:
         if provider is not None:
             providers[name] = provider
     return providers
+
+
+def retired_advice(provider: Provider, model: str) -> str | None:
+    """What to say of a model that a built-in provider no longer lists. None: nothing is known against it."""
+    row = BUILT_IN.get(provider.name)
+    retired = RETIRED.get(f"{provider.name}/{model}")
+    if retired is None or row is None or provider.base_url != row.base_url:
+        return None
+    instead = successor(f"{provider.name}/{model}")
+    return f'{provider.name} no longer lists "{model}" (since {retired.since}): write "{instead}"'
 
 
 def _discover(row: Provider, environ: Mapping[str, str]) -> Provider:

@@ -37,10 +37,12 @@ def make_plan(wish: ChatWish, tasks: Mapping[str, Task], providers: Mapping[str,
     targets = _pinned(wish, task.targets)
     if not targets:
         raise _not_in_task(wish, task)
-    if not wish.use_fallback:
-        targets = targets[:1]
     images = _has_images(wish.messages)
-    return Plan(task, tuple(Step(target, _why_not(providers[target.provider], images)) for target in targets))
+    steps = tuple(Step(target, _why_not(providers[target.provider], images)) for target in targets)
+    if not wish.use_fallback:
+        first = next((index for index, step in enumerate(steps) if step.skipped is None), 0)
+        steps = steps[: first + 1]
+    return Plan(task, steps)
 
 
 def _task(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:

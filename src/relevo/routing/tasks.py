@@ -7,8 +7,7 @@ from relevo.config.load import Config
 from relevo.config.problems import Report, did_you_mean
 from relevo.config.schema import Task as TaskSection
 from relevo.core.types import Target
-from relevo.providers.models import RETIRED, successor
-from relevo.providers.registry import BUILT_IN, Provider
+from relevo.providers.registry import BUILT_IN, Provider, retired_advice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,7 @@ class Task:
 def build_tasks(config: Config, providers: Mapping[str, Provider], report: Report) -> dict[str, Task]:
     """The tasks in the file's order, the default one first. What is wrong goes to the report."""
     tasks = {}
+    _check_keys(config, providers, report)
     for name, section in config.tasks.items():
         for index, target in enumerate(section.targets):
             _check_target(name, index, target.provider, target.model, providers, report)
@@ -34,6 +34,17 @@ def build_tasks(config: Config, providers: Mapping[str, Provider], report: Repor
         if not any(providers[t.provider].ready for t in section.targets if t.provider in providers):
             report.add("warning", ("tasks", name), "no target has a key, so every call of this task will fail")
     return tasks
+
+
+def _check_keys(config: Config, providers: Mapping[str, Provider], report: Report) -> None:
+    """Name every provider of a task that has no key. The file's own rows have had their warning."""
+    if config.file.providers:
+        return
+    used = dict.fromkeys(target.provider for task in config.tasks.values() for target in task.targets)
+    for name in used:
+        if name in providers and not providers[name].ready:
+            variables = " or ".join(providers[name].key_variables)
+            report.add("warning", ("providers", name), f"no key, so {name} is passed over: set {variables}")
 
 
 def _task(name: str, section: TaskSection) -> Task:
@@ -73,11 +84,6 @@ def _check_target(
             hint = did_you_mean(provider, providers) or f" Add [providers.{provider}]."
             report.add("error", (*path, "provider"), f'unknown provider "{provider}".{hint}')
         return
-    name = f"{provider}/{model}"
-    if name in RETIRED and providers[provider].base_url == BUILT_IN[provider].base_url:
-        retired = RETIRED[name]
-        report.add(
-            "warning",
-            (*path, "model"),
-            f'{provider} no longer lists "{model}" (since {retired.since}): write "{successor(name)}"',
-        )
+    advice = retired_advice(providers[provider], model)
+    if advice:
+        report.add("warning", (*path, "model"), advice)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from relevo.catalog.prices import PriceTable
@@ -11,7 +11,7 @@ from relevo.core.clock import Clock
 from relevo.core.errors import Code, Fault, GatewayError, UpstreamError
 from relevo.core.record import Attempt, Observer
 from relevo.core.secret import Redactor
-from relevo.core.types import Call, ChatWish, Completion, Principal, Target
+from relevo.core.types import Call, ChatWish, Completion, Principal, Target, ToolCall
 from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
 from relevo.providers.registry import Provider
 from relevo.routing.plan import Plan, make_plan
@@ -81,7 +81,6 @@ class ChatService:
         Raises:
             GatewayError: The wish cannot be planned, every target blamed it, or nothing answered.
         """
-        visit.task = wish.task
         plan = self.plan(wish)
         visit.task = plan.task.name
         call, ignored = prepare(wish, plan.task)
@@ -144,14 +143,16 @@ class ChatService:
         note: dict[str, Any] = {"outcome": "failed", "code": "cancelled"}
         try:
             async with watch:
-                completion = await run_attempt(call, target, provider, self._ports.transport, watch)
+                completion = self._without_secrets(
+                    await run_attempt(call, target, provider, self._ports.transport, watch)
+                )
         except UpstreamError as error:
             note = self._failure(error, watch)
             raise
         except Exception as bug:
             # A bug in one target's path must not take the answer of the next one away.
             _log.exception("bug while asking %s", target.name)
-            fault = UpstreamError(Fault.BAD_REPLY, detail=f"internal error {type(bug).__name__}")
+            fault = UpstreamError(Fault.INTERNAL, detail=type(bug).__name__)
             note = self._failure(fault, watch)
             raise fault from bug
         else:
@@ -172,6 +173,17 @@ class ChatService:
                     **note,
                 )
             )
+
+    def _without_secrets(self, completion: Completion) -> Completion:
+        """The answer with our keys blanked out, should its provider repeat one."""
+        clean = self._redactor.clean
+        return replace(
+            completion,
+            content=clean(completion.content),
+            tool_calls=tuple(
+                ToolCall(clean(c.id), clean(c.name), clean(c.arguments)) for c in completion.tool_calls
+            ),
+        )
 
     def _failure(self, error: UpstreamError, watch: Watch) -> dict[str, Any]:
         code = error.upstream_code

@@ -52,8 +52,8 @@ async def _list_models(provider: Provider, transport: Transport, clock: Clock) -
     if provider.api_key:
         headers.append(("authorization", f"Bearer {provider.api_key.reveal()}"))
     try:
-        async with _watch(clock):
-            reply = await transport.get(f"{provider.base_url.rstrip('/')}/models", tuple(headers))
+        async with _watch(clock) as watch:
+            reply = await transport.get(f"{provider.base_url.rstrip('/')}/models", tuple(headers), watch.reach)
             try:
                 body = b""
                 async for chunk in reply.chunks():

@@ -12,8 +12,8 @@ _SYSTEM_ROLES = ("system", "developer")
 def prepare(wish: ChatWish, task: Task) -> tuple[Call, list[str]]:
     """The canonical call, and the names of the caller's fields that a lock of the task ignored.
 
-    The task's system prompt comes first, then the caller's, in one message: several providers want a single
-    system message, at the front.
+    The task's system prompt comes first, then the caller's, then what the messages begin with, in one message:
+    several providers want a single system message, at the front.
     """
     ignored = sorted(wish.fields & task.lock)
     system_parts = [task.system] if task.system else []
@@ -25,6 +25,9 @@ def prepare(wish: ChatWish, task: Task) -> tuple[Call, list[str]]:
     elif wish.system:
         system_parts.append(wish.system)
     if system_parts:
+        while messages and messages[0].role in _SYSTEM_ROLES and isinstance(messages[0].content, str):
+            system_parts.append(messages[0].content)
+            messages = messages[1:]
         messages = (Message(role="system", content="\n\n".join(system_parts)), *messages)
     return Call(messages=messages, params=_params(wish.params, task)), ignored
 

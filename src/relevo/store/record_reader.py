@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from relevo.core.record import Attempt, RequestRecord
 from relevo.core.types import Usage
 from relevo.store.queries import queries
-from relevo.store.sqlite import open_reader
+from relevo.store.sqlite import StoreError, open_reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +30,28 @@ class RecordReader:
         self._connection = open_reader(path)
         self._sql = queries("sqlite", "record.sql")
 
-    def latest(self, wanted: Filter, *, limit: int, after: int = 0) -> list[tuple[int, RequestRecord]]:
-        """The newest requests after place `after`, oldest first, each with its own place in the record."""
-        values = {
+    def latest(self, wanted: Filter, *, limit: int) -> list[tuple[int, RequestRecord]]:
+        """The newest requests, oldest first, each with its place in the record. Raises: StoreError."""
+        return self._read("latest_requests", wanted, limit, 0)[::-1]
+
+    def after(self, place: int, wanted: Filter, *, limit: int) -> list[tuple[int, RequestRecord]]:
+        """What came next after a place, in order. Raises: StoreError."""
+        return self._read("requests_after", wanted, limit, place)
+
+    def _read(self, name: str, wanted: Filter, limit: int, after: int) -> list[tuple[int, RequestRecord]]:
+        values: dict[str, str | int | None] = {
             "subject": wanted.subject,
             "issuer": wanted.issuer,
             "failed": int(wanted.failed),
             "limit": limit,
-            "after": after,
         }
-        rows = list(self._connection.execute(self._sql["latest_requests"], values))
-        return [(row[0], self._with_attempts(_request(row[1:]))) for row in reversed(rows)]
+        if ":after" in self._sql[name]:
+            values["after"] = after
+        try:
+            rows = list(self._connection.execute(self._sql[name], values))
+            return [(row[0], self._with_attempts(_request(row[1:]))) for row in rows]
+        except apsw.Error as error:
+            raise StoreError(f"the record cannot be read: {error}") from error
 
     def _with_attempts(self, record: RequestRecord) -> RequestRecord:
         rows = self._connection.execute(self._sql["attempts_of"], (record.id,))

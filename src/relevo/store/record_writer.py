@@ -19,6 +19,8 @@ _BATCH_MAX: Final = 256
 _PRUNE_EVERY_S: Final = 3600.0
 _CLOSE_S: Final = 10.0
 _MS_PER_DAY: Final = 86_400_000
+_RETRY_S: Final = 0.05
+_RETRY_S_MAX: Final = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +43,8 @@ class RecordWriter:
         self.dropped = 0
         """Rows lost since the start: the queue was full, or the disk refused them."""
         self.healthy = True
-        """Whether the last write succeeded."""
+        """Whether the last write succeeded; a refused batch is tried until it does."""
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relevo-record", daemon=True)
         self._thread.start()
 
@@ -54,6 +57,7 @@ class RecordWriter:
 
     def close(self) -> None:
         """Write what is waiting, then close. Bounded: a disk that hangs does not hold up the exit."""
+        self._closing.set()
         self._queue.put(None)
         self._thread.join(_CLOSE_S)
 
@@ -67,10 +71,21 @@ class RecordWriter:
             while len(batch) < _BATCH_MAX and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             running = None not in batch
-            self._write([record for record in batch if record is not None])
+            self._keep([record for record in batch if record is not None])
         self._connection.close()
 
-    def _write(self, records: list[RequestRecord]) -> None:
+    def _keep(self, records: list[RequestRecord]) -> None:
+        """Write a batch, again and again while the disk refuses it; meanwhile the queue fills to its bound."""
+        wait_s = _RETRY_S
+        while not self._write(records):
+            if self._closing.wait(wait_s):
+                if not self._write(records):
+                    self.dropped += len(records)
+                return
+            wait_s = min(wait_s * 2, _RETRY_S_MAX)
+
+    def _write(self, records: list[RequestRecord]) -> bool:
+        """Whether there is nothing left to do for these rows: they are on disk, or can never be."""
         try:
             with self._connection:
                 for record in records:
@@ -78,11 +93,21 @@ class RecordWriter:
                     self._connection.executemany(
                         self._sql["insert_attempt"], [_attempt_row(record.id, a) for a in record.attempts]
                     )
-            self.healthy = True
-        except apsw.Error:
+        except (apsw.ConstraintError, TypeError, ValueError, OverflowError):
+            if len(records) > 1:  # one of them does not fit the schema: it must not take the others along
+                written = [self._write([record]) for record in records]
+                return all(written)
+            self.dropped += 1
+            _log.exception("a row does not fit the schema of the record")
+        except apsw.Error as error:
+            if self.healthy:
+                _log.error("the record cannot be written, rows wait in memory: %s", error)
             self.healthy = False
-            self.dropped += len(records)
-            _log.exception("%d rows of the record could not be written", len(records))
+            return False
+        if not self.healthy:
+            _log.warning("the record can be written again")
+        self.healthy = True
+        return True
 
     def _wait_s(self) -> float:
         """Prune if it is time to, and say how long the thread may then wait for rows."""
@@ -96,9 +121,8 @@ class RecordWriter:
         before_ms = int(self._clock.wall_s() * 1000) - self._keep_days * _MS_PER_DAY
         try:
             self._connection.execute(self._sql["delete_old"], {"before_ms": before_ms})
-        except apsw.Error:
-            self.healthy = False
-            _log.exception("old rows of the record could not be deleted")
+        except apsw.Error as error:
+            _log.warning("old rows of the record were not deleted, later again: %s", error)
             return False
         return self._connection.changes() > 0
 

@@ -26,6 +26,7 @@ def open_writer(path: Path) -> apsw.Connection:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it names users; its journal files take the same mode
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(_BUSY_MS)
         # FULL: a committed row survives a power cut. NORMAL would lose rows that were already acknowledged.

@@ -14,15 +14,14 @@ _KEEPALIVE_S: Final = 15
 """Idle connections are closed after this time: most providers close theirs after 60 s or more."""
 _CHUNK_BYTES: Final = 65_536
 _DRAIN_S: Final = 1.0
-_DRAINING: Final[set[asyncio.Task[None]]] = set()
-"""Strong references: the loop holds tasks weakly."""
 
 
 class AiohttpReply:
     """See `relevo.upstream.base.WireReply`."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, draining: set[asyncio.Task[None]]) -> None:
         self._response = response
+        self._draining = draining
         self.http_status = response.status
 
     @property
@@ -47,8 +46,8 @@ class AiohttpReply:
             self._response.release()
             return
         task = asyncio.ensure_future(self._drain())
-        _DRAINING.add(task)
-        task.add_done_callback(_DRAINING.discard)
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
 
     async def _drain(self) -> None:
         try:
@@ -69,6 +68,8 @@ class AiohttpTransport:
     """See `relevo.upstream.base.Transport`. Make it inside a running event loop."""
 
     def __init__(self) -> None:
+        self._draining: set[asyncio.Task[None]] = set()
+        """Strong references: the loop holds tasks weakly."""
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
@@ -88,9 +89,9 @@ class AiohttpTransport:
         """See `Transport.open`."""
         return await self._request("POST", url, headers, body, on_phase)
 
-    async def get(self, url: str, headers: tuple[tuple[str, str], ...]) -> AiohttpReply:
+    async def get(self, url: str, headers: tuple[tuple[str, str], ...], on_phase: OnPhase) -> AiohttpReply:
         """See `Transport.get`."""
-        return await self._request("GET", url, headers, None, lambda _phase: None)
+        return await self._request("GET", url, headers, None, on_phase)
 
     async def _request(
         self,
@@ -109,11 +110,11 @@ class AiohttpTransport:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise UpstreamError(Fault.CONNECTION_LOST, detail=_reason(error)) from error
         on_phase(Phase.FIRST_EVENT)
-        return AiohttpReply(response)
+        return AiohttpReply(response, self._draining)
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
-        for task in list(_DRAINING):
+        for task in list(self._draining):
             task.cancel()
         await self._session.close()
 

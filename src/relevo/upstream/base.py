@@ -50,7 +50,7 @@ class Transport(Protocol):
             UpstreamError: No connection, or it was lost.
         """
 
-    async def get(self, url: str, headers: tuple[tuple[str, str], ...]) -> WireReply:
+    async def get(self, url: str, headers: tuple[tuple[str, str], ...], on_phase: OnPhase) -> WireReply:
         """GET `url`, for free probes such as a list of models. Raises as `open`."""
 
     async def aclose(self) -> None:

@@ -13,12 +13,23 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- A bounded piece at a time, so that the writer is never held up for long.
 DELETE FROM request WHERE id IN (SELECT id FROM request WHERE started_at_ms < :before_ms LIMIT 1000);
 
--- name: latest_requests
--- The newest rows after a place in the record, newest first. An empty filter matches everything.
+-- name: requests_after
+-- What came after a place in the record, in its order: nothing is passed over, however much there is.
 SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo
 FROM request
 WHERE seq > :after
   AND (:subject IS NULL OR subject = :subject)
+  AND (:issuer IS NULL OR issuer = :issuer)
+  AND (:failed = 0 OR outcome = 'failed' OR EXISTS (
+        SELECT 1 FROM attempt WHERE request_id = request.id AND outcome = 'failed'))
+ORDER BY seq
+LIMIT :limit;
+
+-- name: latest_requests
+-- The newest rows, newest first. An empty filter matches everything.
+SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo
+FROM request
+WHERE (:subject IS NULL OR subject = :subject)
   AND (:issuer IS NULL OR issuer = :issuer)
   AND (:failed = 0 OR outcome = 'failed' OR EXISTS (
         SELECT 1 FROM attempt WHERE request_id = request.id AND outcome = 'failed'))

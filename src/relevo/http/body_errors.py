@@ -1,0 +1,31 @@
+"""From what the decoder says of a wrong type to an error with a field and a text in the caller's language."""
+
+import re
+from typing import Any, Final
+
+from relevo.core.errors import Code, GatewayError
+
+_AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
+_TYPES: Final = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_MISSING: Final = re.compile(r"Object missing required field `?(\w+)`?")
+_UNKNOWN: Final = re.compile(r"Invalid (?:enum )?value '(.*)'", re.DOTALL)
+
+
+def wrong_type(message: str) -> GatewayError:
+    """The error for a `msgspec.ValidationError` with this message (its shapes: msgspec 0.19 to 0.22)."""
+    match = _AT.match(message)
+    field, what = (match["field"] or "", match["what"]) if match else ("", message)
+    types, missing, unknown = _TYPES.search(what), _MISSING.match(what), _UNKNOWN.match(what)
+    if not field and types and types[1] == "object":
+        return GatewayError(Code.INVALID_REQUEST, "invalid_request.not_object")
+    if missing:
+        return _invalid("missing", f"{field}.{missing[1]}".lstrip("."))
+    if types:
+        return _invalid("type", field, expected=types[1].split(" | "), got=[types[2]])
+    if unknown:
+        return _invalid("unknown", field, value=unknown[1])
+    return _invalid("invalid", field)
+
+
+def _invalid(what: str, field: str, **values: Any) -> GatewayError:
+    return GatewayError(Code.INVALID_REQUEST, f"invalid_request.{what}", field=field, **values)

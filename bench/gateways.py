@@ -17,7 +17,7 @@ _MODEL: Final = "gpt-4o-mini"
 _SYSTEM: Final = "You help the users of a small shop. Be brief and use everyday words."
 _QUESTION: Final = "What does a reverse proxy do, and when would somebody running one web server want it?"
 _ANSWER: Final = (
-    "A reverse proxy stands before one or more servers and takes their visitors' requests in their place. "
+    "A reverse proxy stands before one or more servers and takes the requests of visitors in their place. "
     "Even with a single server it is useful: it ends TLS, keeps slow visitors away and serves files by itself."
 )
 _REPLY_BYTES: Final = 763
@@ -118,7 +118,7 @@ def _nginx(nginx: str, directory: Path, mock_port: int) -> Gateway:
 
 
 def _nginx_command(nginx: str, directory: Path, servers: str) -> tuple[str, ...]:
-    file = directory / f"nginx-{len(list(directory.iterdir()))}.conf"
+    file = directory / "nginx.conf"
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "\n".join(f"    {kind}_temp_path {file}.{kind};" for kind in kinds)
     file.write_text(
@@ -193,7 +193,10 @@ def _token(program: tuple[str, ...], file: Path) -> str:
 
 
 def _mock_reply() -> str:
-    """A chat completion of `_REPLY_BYTES`, filled up in the fingerprint. No quote or $ that nginx would read."""
+    """A chat completion of `_REPLY_BYTES`, filled up in the fingerprint.
+
+    It holds no single quote and no dollar sign, which mean something in nginx's configuration.
+    """
     reply: dict[str, Any] = {
         "id": "chatcmpl-benchmark0000000000000000001",
         "object": "chat.completion",
@@ -218,4 +221,4 @@ def _mock_reply() -> str:
     }
     missing = _REPLY_BYTES - len(json.dumps(reply))
     reply["system_fingerprint"] += "0" * missing
-    return json.dumps(reply).replace("'", "\\'")
+    return json.dumps(reply)

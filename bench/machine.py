@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,6 +18,7 @@ _PACKAGES: Final = {"nginx": "nginx-light", "wrk": "wrk"}
 _SEARCH: Final = os.pathsep.join(["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
 _POLICY: Final = Path("/usr/sbin/policy-rc.d")
 _INSTALL_S: Final = 300
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 PLAIN_ENVIRONMENT: Final = {"PATH": _SEARCH, "LANG": "C.UTF-8"}
 """Everything that is started sees this and what it is given, never the caller's keys."""
 
@@ -82,7 +84,7 @@ def _install(packages: list[str]) -> None:
 def _apt(apt: str, *arguments: str) -> bool:
     environment = PLAIN_ENVIRONMENT | {"DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
-        [apt, "-q", "-y", "--no-install-recommends", *arguments],
+        [apt, "-qq", "-y", "--no-install-recommends", *arguments],
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -104,6 +106,30 @@ def _no_service_starts() -> Iterator[None]:
         yield
     finally:
         _POLICY.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTime:
+    """CPU time of the whole machine since its start, and time itself."""
+
+    busy_s: float
+    """Spent on programs, ours included."""
+    stolen_s: float
+    """Taken by the hypervisor for others."""
+    capacity_s: float
+    """What all cores together could have given."""
+
+    @classmethod
+    def now(cls) -> "MachineTime":
+        """Read the clocks."""
+        columns = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+        user, nice, system, _idle, _iowait, _irq, _softirq, stolen = (int(c) / _TICKS_PER_S for c in columns[:8])
+        return cls(user + nice + system, stolen, time.monotonic() * (os.cpu_count() or 1))
+
+    def others_share(self, later: "MachineTime", ours_s: float) -> float:
+        """The part of the machine that others had until `later`, when our own programs used `ours_s`."""
+        others_s = later.busy_s - self.busy_s - ours_s + later.stolen_s - self.stolen_s
+        return max(0.0, others_s) / (later.capacity_s - self.capacity_s)
 
 
 def describe(tools: Tools) -> dict[str, str]:

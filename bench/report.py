@@ -21,6 +21,8 @@ class Round:
     idle_rss_mb: float
     start_ms: float
     """From the start of the program to its first whole answer."""
+    others_share: float
+    """The part of the machine that other programs and the hypervisor had during the load."""
 
 
 def medians(rounds: Sequence[Round]) -> Round:
@@ -31,7 +33,7 @@ def medians(rounds: Sequence[Round]) -> Round:
 
 def table(gateways: Sequence[Gateway], rounds: Mapping[str, Sequence[Round]]) -> str:
     """The comparison as plain text; the first gateway is the yardstick."""
-    head = ("", "µs CPU/req", "(min-max)", "x nginx", "req/s", "p50 ms", "p99 ms", "RSS MB", "start ms")
+    head = ("", "µs CPU/req", "(min-max)", "x nginx", "req/s", "core %", "p50 ms", "p99 ms", "RSS MB", "start ms")
     unit = medians(rounds[gateways[0].name]).cpu_us
     rows = [head, *(_row(gateway.title, rounds[gateway.name], unit) for gateway in gateways)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -49,6 +51,7 @@ def _row(title: str, rounds: Sequence[Round], unit_us: float) -> tuple[str, ...]
         f"({min(cpu):.1f}-{max(cpu):.1f})",
         f"{middle.cpu_us / unit_us:.1f}",
         f"{middle.per_s:.0f}",
+        f"{middle.per_s * middle.cpu_us / 1e4:.0f}",
         f"{middle.p50_ms:.2f}",
         f"{middle.p99_ms:.2f}",
         f"{middle.idle_rss_mb:.0f}",
@@ -59,6 +62,11 @@ def _row(title: str, rounds: Sequence[Round], unit_us: float) -> tuple[str, ...]
 def record_us(rounds: Mapping[str, Sequence[Round]]) -> float:
     """CPU time that the record adds to a request."""
     return medians(rounds["relevo_record"]).cpu_us - medians(rounds["relevo"]).cpu_us
+
+
+def others_share(rounds: Mapping[str, Sequence[Round]]) -> float:
+    """The part of the machine that others had in the worst round."""
+    return max(one.others_share for several in rounds.values() for one in several)
 
 
 def document(rounds: Mapping[str, Sequence[Round]], facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,8 +26,8 @@ from typing import Any, Final, NoReturn
 import report
 from gateways import Gateway, free_port, make_gateways, mock_command
 from load import CONNECTIONS, await_answer, await_listening, run_load
-from machine import PLAIN_ENVIRONMENT, CannotRunError, Cores, Tools, describe, find_cores, find_tools
-from processes import BrokenRunError, pinned_to, running
+from machine import PLAIN_ENVIRONMENT, CannotRunError, Cores, MachineTime, Tools, describe, find_cores, find_tools
+from processes import BrokenRunError, Program, pinned_to, running
 
 _WARM_UP_S: Final = 1
 _SETTLE_S: Final = 0.3
@@ -62,10 +63,10 @@ class Bench:
             for number in range(1, rounds + 1):
                 for gateway in self.gateways:
                     _say(f"round {number} of {rounds}: {gateway.title}")
-                    measured[gateway.name].append(self._round(gateway, seconds))
+                    measured[gateway.name].append(self._round(gateway, upstream, seconds))
         return measured
 
-    def _round(self, gateway: Gateway, seconds: int) -> report.Round:
+    def _round(self, gateway: Gateway, upstream: Program, seconds: int) -> report.Round:
         rows_before = gateway.rows()
         started_s = time.monotonic()
         with running(
@@ -81,7 +82,9 @@ class Bench:
             rss_mb = program.rss_mb()
             warm_up = run_load(self._tools.wrk, gateway, _WARM_UP_S, strict=True)
             before_s = program.cpu_s_when_quiet()
+            machine, ours_s = MachineTime.now(), _ours_s(program, upstream)
             load = run_load(self._tools.wrk, gateway, seconds, strict=False)
+            others_share = machine.others_share(MachineTime.now(), _ours_s(program, upstream) - ours_s)
             cpu_s = program.cpu_s_when_quiet() - before_s
             program.check_alive()
         rows = gateway.rows() - rows_before
@@ -94,7 +97,15 @@ class Bench:
             p99_ms=load.p99_ms,
             idle_rss_mb=rss_mb,
             start_ms=start_ms,
+            others_share=others_share,
         )
+
+
+def _ours_s(*programs: Program) -> float:
+    """CPU time so far of this process, of those it has waited for (wrk) and of some that run."""
+    times = os.times()
+    own_s = times.user + times.system + times.children_user + times.children_system
+    return own_s + sum(program.cpu_s() for program in programs)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _end)
     shared = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None
     try:
-        tools, cores = find_tools(), find_cores()
+        cores, tools = find_cores(), find_tools()
         with (
             tempfile.TemporaryDirectory(prefix="relevo-bench-") as directory,
             tempfile.TemporaryDirectory(prefix="relevo-bench-", dir=shared) as logs,
@@ -122,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             measured = bench.run(options.rounds, options.seconds)
     except CannotRunError as error:
         return _fail(error, 2)
-    except BrokenRunError as error:
+    except (BrokenRunError, subprocess.TimeoutExpired) as error:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return 130
@@ -137,7 +148,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=_positive, default=5, help="of load in each round (default 5)")
     parser.add_argument("--rounds", type=_positive, default=3, help="of every gateway (default 3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to this file")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.json and not options.json.absolute().parent.is_dir():
+        parser.error(f"--json: there is no folder {options.json.absolute().parent}")
+    return options
 
 
 def _positive(text: str) -> int:
@@ -159,6 +173,10 @@ def _print(gateways: Sequence[Gateway], rounds: dict[str, list[report.Round]], f
     print(report.table(gateways, rounds))
     print()
     print(f"the record adds {report.record_us(rounds):.1f} µs CPU to a request")
+    print(
+        f"other programs and the hypervisor had up to {report.others_share(rounds):.0%} of the machine meanwhile;"
+        " above 5% measure again"
+    )
     print("Only ratios within one run mean anything: machines, and one machine's hours, differ.")
 
 

@@ -32,7 +32,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_fields = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller has connected and has a bounded time to say what it wants."""
         super().connection_made(transport)
         self._arm()

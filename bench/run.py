@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, Final, NoReturn
 
 import report
@@ -172,7 +173,10 @@ def _print(gateways: Sequence[Gateway], rounds: dict[str, list[report.Round]], f
     print()
     print(report.table(gateways, rounds))
     print()
-    print(f"the record adds {report.record_us(rounds):.1f} µs CPU to a request")
+    added = report.record_us(rounds)
+    print(
+        f"the record adds {median(added):.0f} µs CPU to a request ({min(added):.0f} to {max(added):.0f} by round)"
+    )
     print(
         f"other programs and the hypervisor had up to {report.others_share(rounds):.0%} of the machine meanwhile;"
         " above 5% measure again"

@@ -2,12 +2,11 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-
-import pytest
-from importlinter import api
 
 import relevo
 
@@ -45,15 +44,14 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
             yield node
 
 
-def test_imports_point_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imports_point_down() -> None:
     """The layers of docs/ARCHITECTURE.md, as contracts in pyproject.toml, are kept."""
-    monkeypatch.chdir(ROOT)
-    configuration = api.read_configuration("pyproject.toml")
-    assert len(configuration["contracts_options"]) == 4
+    # In a process of its own: the tool turns off the loggers of the one it runs in.
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
-    from importlinter.cli import lint_imports
-
-    assert lint_imports(config_filename="pyproject.toml", cache_dir=None) == 0
+    assert done.returncode == 0, done.stdout
+    assert "4 kept, 0 broken" in done.stdout
 
 
 def test_files_functions_and_parameter_lists_stay_small() -> None:

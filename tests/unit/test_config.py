@@ -5,7 +5,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +12,10 @@ from hypothesis import strategies as st
 from relevo.app import set_up
 from relevo.config.defaults import BUILT_IN_TASKS, INIT_FILE
 from relevo.config.document import key_lines
+from relevo.config.json_schema import json_schema
 from relevo.config.load import load
 from relevo.config.problems import ConfigError
-from relevo.config.schema import File, Timeouts
+from relevo.config.schema import Timeouts
 
 MINE = '[providers.mine]\ndialect = "openai_chat"\nbase_url = "http://127.0.0.1:1/v1"\n'
 TASK = '[tasks.T]\ntargets = [{ provider = "mine", model = "m" }]\n'
@@ -187,11 +187,20 @@ def test_the_file_of_init_is_valid_and_warns_of_missing_keys_only() -> None:
     assert "no longer lists" not in str(setup.config.report.problems)
 
 
-def test_the_schema_is_the_one_of_the_structs() -> None:
-    """Editors get a JSON Schema with every section."""
-    schema = msgspec.json.schema(File)
+def test_the_schema_tells_what_each_key_is() -> None:
+    """Editors get a JSON Schema in which every key has its type, its bounds, its default and its meaning."""
+    schema = json_schema()["$defs"]
 
-    assert {"server", "providers", "tasks", "auth", "timeouts"} <= schema["$defs"]["File"]["properties"].keys()
+    assert {"server", "providers", "tasks", "auth", "timeouts"} <= schema["File"]["properties"].keys()
+    idle = schema["Timeouts"]["properties"]["idle_s"]
+    assert (idle["default"], idle["description"]) == (60, "Longest silence after the first token, in seconds.")
+    untold = [
+        f"{section}.{key}"
+        for section, shape in schema.items()
+        for key, row in shape["properties"].items()
+        if section != "File" and "description" not in row
+    ]
+    assert untold == []
 
 
 def test_a_value_from_a_variable_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ import msgspec
 from relevo.app import Setup, set_up
 from relevo.cli.common import COULD_NOT_RUN, FOUND_PROBLEMS, config_option, examples, fail, json_option
 from relevo.config.defaults import INIT_FILE
+from relevo.config.json_schema import json_schema
 from relevo.config.load import DEFAULT_NAME
 from relevo.config.problems import ConfigError, Report
-from relevo.config.schema import File
 
 
 @click.command(epilog=examples("relevo init", "relevo init --config deploy/relevo.toml"))
@@ -34,10 +34,7 @@ def init(config: str | None, *, force: bool) -> None:
 @config_option
 def schema(config: str | None) -> None:  # noqa: ARG001 - every command takes --config
     """Print the JSON Schema of relevo.toml, for editors."""
-    document = msgspec.json.schema(File)
-    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    document["title"] = "relevo.toml"
-    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    click.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
 
 
 @click.command(

@@ -23,15 +23,19 @@ class Server(Section, frozen=True):
     """Where the app's callers connect."""
 
     host: Name = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs an issuer."""
     port: Port = 8787
+    """Port to listen on; 0 for any free one."""
     allowed_origins: list[Name] = []
     """Exact origins of browser apps, such as `http://localhost:5173`. Others get no CORS headers."""
     locale: Literal["es", "en"] = "es"
     """Language of the `error` texts of `/api/ai/*`."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Processes. This version runs in one."""
     drain_s: Annotated[float, Meta(ge=0, le=3600)] = 120
     """After SIGTERM, how long running answers may still take."""
     trusted_proxies: list[Name] = []
+    """Addresses whose X-Forwarded headers are believed. Not in force yet."""
     data_dir: Name = "."
     """Folder of the database and the development secret. Relative to the configuration file."""
 
@@ -40,7 +44,9 @@ class Admin(Section, frozen=True):
     """The operator's own listener: `/metrics`."""
 
     host: Name = "127.0.0.1"
+    """Address of the admin listener."""
     port: Port = 8788
+    """Port of the admin listener. If it is not written here and taken, any free one."""
 
 
 class Store(Section, frozen=True):
@@ -56,14 +62,18 @@ class Provider(Section, frozen=True):
     api_key: str | None = None
     """A reference such as `${GEMINI_API_KEY}`, never the key itself."""
     base_url: Name | None = None
+    """Where its API begins, such as `https://api.example.com/v1`."""
     dialect: Name | None = None
+    """The language it speaks: `openai_chat`."""
 
 
 class Target(Section, frozen=True):
     """One place a task may ask."""
 
     provider: Name
+    """Name of a `[providers.…]` section."""
     model: Name
+    """The model as the provider names it."""
     max_tokens: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
     """The most output tokens; a caller's larger wish is cut to it."""
     first_token_s: Seconds | None = None
@@ -76,7 +86,9 @@ class Task(Section, frozen=True):
     """An ordered list of targets under a name that the app uses."""
 
     targets: Annotated[list[Target], Meta(min_length=1, max_length=64)]
+    """Tried in this order until one answers."""
     order: Literal["listed", "cheapest", "fastest"] = "listed"
+    """`listed`: as written. The others are not in force yet."""
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     """Used when the caller gives none."""
     system: str | None = None
@@ -86,21 +98,32 @@ class Task(Section, frozen=True):
     credits: Amount | None = None
     """Fixed price of one answer, in credits. Inert while credits are off."""
     markup: Amount = 1.0
+    """Factor on the metered price. Inert while credits are off."""
     min_credits: Amount = 0
+    """Least price of a metered answer, in credits. Inert while credits are off."""
     clamp: bool = False
+    """Cut max_tokens to what the wallet allows. Inert while credits are off."""
     on_cut: Literal["error", "restart"] = "error"
+    """What a stream does when its provider is cut off. Not in force yet."""
     keep: Annotated[str, Meta(pattern=r"^\d+d$")] | None = None
+    """How long prompts and answers are kept, such as `30d`. Not in force yet."""
 
 
 class PriceRow(Section, frozen=True):
     """USD per million tokens of one `provider/model`. 0 is legal."""
 
     input: Amount
+    """USD per million input tokens."""
     output: Amount
+    """USD per million output tokens, reasoning included."""
     cached_input: Amount | None = None
+    """USD per million input tokens read from the provider's cache."""
     reasoning: Amount | None = None
+    """USD per million reasoning tokens. Not in force yet."""
     per_image: Amount | None = None
+    """USD per image. Not in force yet."""
     per_minute: Amount | None = None
+    """USD per minute of audio. Not in force yet."""
 
 
 class Issuer(Section, frozen=True):
@@ -109,49 +132,65 @@ class Issuer(Section, frozen=True):
     issuer: Name
     """The token's `iss`, to the letter."""
     platform: Literal["supabase", "auth0", "clerk", "firebase", "cognito"] | None = None
+    """Preset that fills in what a platform requires."""
     audience: Name | None = None
+    """The `aud` that tokens must have."""
     jwks_url: Name | None = None
+    """Where the public keys are. Not in force yet."""
     secret: str | None = None
     """HS256 secret, at least 32 bytes, as a reference such as `${SUPABASE_JWT_SECRET}`."""
     required_claims: dict[str, Any] = {}
+    """Claims that tokens must have, with their values."""
 
 
 class Auth(Section, frozen=True):
     """Session tokens. Without any issuer, a development secret signs them, on loopback only."""
 
     issuers: dict[Name, Issuer] = {}
+    """One row an issuer, under a name of your choice."""
 
 
 class Credits(Section, frozen=True):
     """What users pay with. Without this section credits are off."""
 
     enabled: bool = True
+    """Whether answers are paid for. Not in force yet."""
     usd_per_credit: Amount = 0.001
+    """Value of a credit in USD."""
     signup: Amount = 0
+    """Granted once, on a user's first valid token."""
     monthly: Amount = 0
+    """Refilled each month."""
     topup_url: str | None = None
+    """Where users buy more."""
 
 
 class Timeouts(Section, frozen=True):
     """Deadlines of a call, in seconds. They hold for plain answers as for streams."""
 
     connect_s: Seconds = 3
+    """Longest wait for a connection: name, TCP and TLS, in seconds."""
     first_token_s: Seconds = 10
     """From a working connection to the first token; reasoning counts. The last target waits three times it."""
     idle_s: Seconds = 60
-    """Longest silence after the first token."""
+    """Longest silence after the first token, in seconds."""
     total_s: Seconds = 300
-    """One deadline over all tries of a request."""
+    """One deadline over all tries of a request, in seconds."""
 
 
 class Limits(Section, frozen=True):
     """What one caller may use."""
 
     body_bytes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 10_000_000
+    """Largest body of a request, in bytes."""
     user_requests_per_minute: Annotated[int, Meta(ge=0)] = 60
+    """Not in force yet."""
     user_concurrency: Annotated[int, Meta(ge=0)] = 20
+    """Not in force yet."""
     user_credits_per_day: Amount = 0
+    """Not in force yet."""
     connections_per_ip: Annotated[int, Meta(ge=0)] = 0
+    """Not in force yet."""
 
 
 class Record(Section, frozen=True):
@@ -165,13 +204,16 @@ class Stripe(Section, frozen=True):
     """Signed webhooks of Stripe: which price buys how many credits."""
 
     secret: str
+    """Signing secret of the webhook, as a reference."""
     prices: dict[str, Amount] = {}
+    """Credits by price id. Not in force yet."""
 
 
 class Topups(Section, frozen=True):
     """Payments that become credits."""
 
     stripe: Stripe | None = None
+    """Not in force yet."""
 
 
 class File(Section, frozen=True):

@@ -15,7 +15,9 @@ from relevo.store.sqlite import open_writer
 
 QUEUE_ROWS_MAX: Final = 20_000
 """Requests waiting to be written; beyond it rows are dropped and counted, and answers go on."""
-_BATCH_MAX: Final = 256
+_BATCH_MAX: Final = 4096
+_GATHER_S: Final = 0.02
+"""After the first row, how long to wait for more: a commit costs a flush, and nobody waits for these rows."""
 _PRUNE_EVERY_S: Final = 3600.0
 _CLOSE_S: Final = 10.0
 _MS_PER_DAY: Final = 86_400_000
@@ -68,6 +70,7 @@ class RecordWriter:
                 batch: list[RequestRecord | None] = [self._queue.get(timeout=self._wait_s())]
             except queue.Empty:
                 continue
+            self._closing.wait(_GATHER_S)
             while len(batch) < _BATCH_MAX and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             running = None not in batch
@@ -88,11 +91,9 @@ class RecordWriter:
         """Whether there is nothing left to do for these rows: they are on disk, or can never be."""
         try:
             with self._connection:
-                for record in records:
-                    self._connection.execute(self._sql["insert_request"], _request_row(record))
-                    self._connection.executemany(
-                        self._sql["insert_attempt"], [_attempt_row(record.id, a) for a in record.attempts]
-                    )
+                self._connection.executemany(self._sql["insert_request"], map(_request_row, records))
+                attempts = (_attempt_row(record.id, a) for record in records for a in record.attempts)
+                self._connection.executemany(self._sql["insert_attempt"], attempts)
         except (apsw.ConstraintError, TypeError, ValueError, OverflowError):
             if len(records) > 1:  # one of them does not fit the schema: it must not take the others along
                 written = [self._write([record]) for record in records]

@@ -1,6 +1,6 @@
 """Metrics for Prometheus. Labels come from the configuration or from fixed lists, never from a caller."""
 
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
@@ -8,6 +8,7 @@ from prometheus_client.exposition import generate_latest
 from relevo.core.record import RequestRecord
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+M = TypeVar("M", Counter, Histogram)
 _SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 
 
@@ -16,6 +17,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._children: dict[tuple[object, tuple[str, ...]], object] = {}
         self.requests = Counter(
             "relevo_requests", "Requests of authenticated callers", ["task", "code"], registry=self._registry
         )
@@ -46,14 +48,21 @@ class Metrics:
         """See `Observer`."""
         # An unknown task is a caller's word: it must not become a label.
         task = record.task if record.attempts and record.task else "none"
-        self.requests.labels(task, record.code or "ok").inc()
-        self.seconds.labels(task).observe(record.ms / 1000)
+        self._child(self.requests, task, record.code or "ok").inc()
+        self._child(self.seconds, task).observe(record.ms / 1000)
         for attempt in record.attempts:
-            self.tries.labels(attempt.provider, attempt.upstream_model, attempt.code or "ok").inc()
+            target = (attempt.provider, attempt.upstream_model)
+            self._child(self.tries, *target, attempt.code or "ok").inc()
             if attempt.usage:
-                labels = (attempt.provider, attempt.upstream_model)
-                self.tokens.labels(*labels, "input").inc(attempt.usage.input_tokens)
-                self.tokens.labels(*labels, "output").inc(attempt.usage.output_tokens)
+                self._child(self.tokens, *target, "input").inc(attempt.usage.input_tokens)
+                self._child(self.tokens, *target, "output").inc(attempt.usage.output_tokens)
+
+    def _child(self, metric: M, *labels: str) -> M:
+        """`metric.labels(*labels)`, which checks its labels anew each time: that costs more than the counting."""
+        child = self._children.get((metric, labels))
+        if child is None:
+            child = self._children[metric, labels] = metric.labels(*labels)
+        return cast("M", child)
 
     def refused_before_auth(self, code: str, /) -> None:
         """One more request refused before anybody was known."""

@@ -188,6 +188,7 @@ class Server:
         return not self.api.should_exit and (self._writer is None or self._writer.healthy)
 
     def _metrics_page(self) -> bytes:
+        self._metrics.lines_dropped.set(self._logs.sink.dropped)
         self._metrics.dropped.set(self._writer.dropped if self._writer else 0)
         return self._metrics.page()
 

@@ -8,7 +8,7 @@ import pytest
 
 from relevo.http import messages, protocol
 from support.gateway import Gateway, config_text, running
-from support.upstream import streamed, upstream
+from support.upstream import HANG, streamed, upstream
 
 
 @pytest.fixture
@@ -69,6 +69,25 @@ async def test_a_head_that_does_not_come_is_closed(
     monkeypatch.setattr(protocol, "HEAD_S_MAX", 0.1)
 
     assert await answer_to(gateway, piece) == b""
+
+
+async def test_a_caller_who_leaves_ends_the_call_at_the_provider(tmp_path: Path) -> None:
+    """An answer that nobody waits for is not paid for: the provider's connection is closed, the row says why."""
+    async with upstream([HANG]) as a:
+        more = "[timeouts]\nfirst_token_s = 60\n"
+        async with running(config_text({"a": a.base_url}, more=more), tmp_path) as gateway:
+            body = b'{"prompt":"x"}'
+            head = f"POST /api/ai/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.token}\r\n"
+            _, writer = await asyncio.open_connection(*gateway.server.api.address)
+            writer.write(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
+            while not a.received:
+                await asyncio.sleep(0.005)
+            writer.close()
+
+            await asyncio.wait_for(a.left.wait(), 5)
+            (record,) = gateway.records()
+            assert (record.code, record.http_status) == ("cancelled", 499)
+            assert [attempt.code for attempt in record.attempts] == ["cancelled"]
 
 
 async def test_a_body_that_drips_is_ended(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

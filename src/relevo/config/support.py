@@ -9,7 +9,7 @@ from typing import Any, Final
 from relevo.config.problems import Report
 from relevo.config.schema import File
 
-_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/*\s]+")
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
 SECRET_BYTES_MIN: Final = 32
 """An HS256 secret shorter than its hash can be guessed (RFC 7518 §3.2)."""
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from relevo.auth.tokens import TokenVerifier
 from relevo.core.clock import Clock
@@ -17,7 +17,7 @@ from relevo.http.cors import cors_headers, preflight
 from relevo.http.errors import error_response
 from relevo.http.messages import Receive, Request, Response, Scope, Send
 from relevo.http.texts import Locale
-from relevo.service.chat import ChatService
+from relevo.service.chat import Answer, ChatService
 
 _log = logging.getLogger(__name__)
 
@@ -103,6 +103,10 @@ class HttpApp:
             error = known
         except CallerGone:
             raise
+        except asyncio.CancelledError:  # before its work began; _while_wanted turns the rest
+            if not self._cut_short:
+                raise
+            error = GatewayError(Code.UNAVAILABLE)
         except Exception:  # noqa: BLE001 - the edge: a bug becomes a fixed text and a line in the log
             _log.exception("bug while answering %s", request.id)
             error = GatewayError(Code.INTERNAL_ERROR)
@@ -137,14 +141,31 @@ class HttpApp:
     async def _chat(self, request: Request, state: State) -> Response:
         principal = self._authenticate(request, state)
         with state.chat.visit(principal, request.id) as visit:
-            try:
-                body = await request.json_body(state.body_bytes_max)
-                answer = await state.chat.chat(visit, parse_chat_body(body))
-            except asyncio.CancelledError:
-                if not self._cut_short:
-                    raise
-                raise GatewayError(Code.UNAVAILABLE) from None
+            body = await request.json_body(state.body_bytes_max)
+            answer = await self._while_wanted(request, state.chat.chat(visit, parse_chat_body(body)))
         return answer_response(answer, request.id, demo=state.chat.demo)
+
+    async def _while_wanted(self, request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Work for as long as somebody waits for it. A provider's answer that nobody will read is cancelled.
+
+        Raises:
+            CallerGone: The caller left.
+            GatewayError: `unavailable`: the server had to end it.
+        """
+        gone = asyncio.ensure_future(request.gone())
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - as above
+        gone.add_done_callback(lambda watch: None if watch.cancelled() else task.cancel())
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self._cut_short:
+                raise GatewayError(Code.UNAVAILABLE) from None
+            if gone.done():
+                raise CallerGone from None
+            raise
+        finally:
+            gone.cancel()
 
     async def _tasks(self, request: Request, state: State) -> Response:
         self._authenticate(request, state)

@@ -77,6 +77,11 @@ class Request:
         except TimeoutError:
             raise GatewayError(Code.INVALID_REQUEST, "invalid_request.slow_body", limit=int(BODY_S_MAX)) from None
 
+    async def gone(self) -> None:
+        """Returns when the caller has closed the connection. Only once the body is read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def _read(self, bytes_max: int, too_large: GatewayError) -> bytes:
         pieces: list[bytes] = []
         size = 0

@@ -44,6 +44,10 @@ class Metrics:
             "relevo_record_rows_dropped", "Rows of the record lost since the start", registry=self._registry
         )
 
+        self.lines_dropped = Gauge(
+            "relevo_log_lines_dropped", "Log lines lost since the start", registry=self._registry
+        )
+
     def request_finished(self, record: RequestRecord, /) -> None:
         """See `Observer`."""
         # An unknown task is a caller's word: it must not become a label.

@@ -43,4 +43,4 @@ say "installing the locked requirements into .venv ..."
 # The sources are compiled once here, so that the first start is as quick as every other.
 .venv/bin/python -m compileall -q src >&2
 touch .venv/installed
-say "installed. Next: make serve"
+say "installed"

@@ -17,14 +17,15 @@ from relevo.catalog.prices import PriceTable
 from relevo.config.load import Config, load
 from relevo.config.problems import ConfigError
 from relevo.core.clock import SystemClock
+from relevo.core.net import is_loopback
 from relevo.core.record import Observer
 from relevo.core.secret import Secret
-from relevo.demo.control import Address, announce
+from relevo.demo.control import Address, announce, withdraw
 from relevo.demo.server import PATHS, DemoApp
 from relevo.http.admin import AdminApp
 from relevo.http.app import HttpApp, State
 from relevo.http.server import Listener, ListenError, bind
-from relevo.providers.registry import Provider, is_loopback, resolve
+from relevo.providers.registry import Provider, resolve
 from relevo.routing.tasks import Task, build_tasks
 from relevo.service.chat import ChatService, Ports
 from relevo.store.record_writer import RecordWriter
@@ -32,6 +33,8 @@ from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
 
+_DEMO_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000, 8080))
+"""Where development servers of browser apps listen; in demo mode there is no file to name another."""
 _CUT_SHORT_S = 3.0
 """How long requests that are cut short may take to say so."""
 
@@ -179,7 +182,7 @@ class Server:
                 demo=setup.demo,
             ),
             verifier=TokenVerifier(issuers, self._clock),
-            allowed_origins=frozenset(file.server.allowed_origins),
+            allowed_origins=frozenset(_DEMO_ORIGINS if setup.demo else file.server.allowed_origins),
             locale=file.server.locale,
             body_bytes_max=file.limits.body_bytes,
         )
@@ -197,7 +200,7 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up, _has_terminal())
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._logs.sink.close)
             stack.push_async_callback(self._transport.aclose)
@@ -231,7 +234,8 @@ class Server:
         listener = Listener(self._demo, bind("127.0.0.1", 0, ""), drain_s=0)
         await self._run_beside(stack, listener)
         address = Address(listener.url, self._demo.control_token)
-        stack.callback(announce(self._setup.data_dir, address).unlink, missing_ok=True)
+        earlier = announce(self._setup.data_dir, address)
+        stack.callback(withdraw, self._setup.data_dir, address, earlier)
         self._app.state = self._state(self._setup, listener.url)
 
     async def _run_beside(self, stack: contextlib.AsyncExitStack, listener: Listener) -> None:
@@ -249,8 +253,17 @@ class Server:
         """The first signal drains, the second cuts the drain short."""
         if self._stopping.is_set():
             self._hurried.set()
+        elif self._app.running:
+            _log.warning("ending: %d answers are still running, a second signal cuts them short", self._app.running)
         self._stopping.set()
         self.api.stop()
+
+    def _hang_up(self, had_terminal: bool) -> None:  # noqa: FBT001 - a fact of the start
+        """SIGHUP: somebody asks for a reload, or the terminal in which this was started has been closed."""
+        if had_terminal and not _has_terminal():
+            self._stop()
+        else:
+            self.reload()
 
     def reload(self) -> None:
         """Read the configuration again. A bad file keeps the old one; running requests keep theirs."""
@@ -275,6 +288,15 @@ class Server:
         self._setup = setup
         self._app.state = state
         _log.warning("the configuration was reloaded")
+
+
+def _has_terminal() -> bool:
+    """Whether this process is attached to a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _fixed_at_start(setup: Setup) -> tuple[object, ...]:

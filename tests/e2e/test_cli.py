@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -111,7 +112,11 @@ def test_the_admin_listener_stays_on_loopback_too(tmp_path: Path) -> None:
     (tmp_path / "relevo.toml").write_text(LOCAL.format(url="http://127.0.0.1:9/v1") + '[admin]\nhost = "0.0.0.0"\n')
     refused = relevo("serve", "--port", "0", folder=tmp_path)
 
-    assert (refused.returncode, "not on 0.0.0.0" in refused.stderr) == (2, True)
+    assert (
+        refused.returncode,
+        "admin.host: without an issuer relevo listens on loopback only" in refused.stderr,
+    ) == (2, True)
+    assert relevo("check", folder=tmp_path).returncode == 1
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
@@ -230,6 +235,44 @@ async def test_sigterm_lets_a_running_answer_finish(tmp_path: Path) -> None:
             assert await asyncio.to_thread(server.process.wait, 10) == 0
         assert '"slow"' not in relevo("log", "--json", folder=tmp_path).stdout
         assert json.loads(relevo("log", "--json", folder=tmp_path).stdout)["outcome"] == "ok"
+
+
+def test_closing_the_terminal_ends_the_server(tmp_path: Path) -> None:
+    """SIGHUP reloads; but when the terminal itself is gone, nobody is left to stop the server."""
+    pid, terminal = pty.fork()
+    if pid == 0:  # the child: relevo in a terminal of its own
+        os.chdir(tmp_path)
+        os.execve(RELEVO, [str(RELEVO), "serve", "--port", "0"], environment())
+    shown = b""
+    while b"curl " not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+
+    assert wait_for(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
+
+
+def test_log_fits_a_narrow_terminal(tmp_path: Path) -> None:
+    """At 80 columns a request is a line and each try another: no word is broken."""
+    with served(tmp_path) as server:
+        server.relevo("demo", "break", "gemini", "--status", "429")
+        server.call()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.execve(RELEVO, [str(RELEVO), "log"], {**environment(), "COLUMNS": "80", "TERM": "dumb"})
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal ends with its program
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    lines = shown.decode().replace("\r", "").strip().splitlines()
+
+    assert len(lines) == 3
+    assert lines[0].endswith("ms")
+    assert "local:ana LONG_CONTENT ok" in lines[0]
+    assert lines[1].strip().startswith("1 gemini/gemini-2.0-flash-exp failed")
+    assert lines[2].strip().startswith("2 qwen/qwen-turbo ok")
 
 
 @pytest.mark.parametrize("signals", [1, 2], ids=["after the drain", "by a second signal"])

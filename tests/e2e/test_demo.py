@@ -98,6 +98,24 @@ def test_the_start_is_quick_and_the_process_small(server: Served) -> None:
     assert rss_mb < 70
 
 
+def test_a_browser_app_in_development_may_call_the_demo(server: Served) -> None:
+    """The usual development servers are allowed origins; others are not."""
+    for origin, allowed in (("http://localhost:5173", True), ("http://evil.example", False)):
+        request = urllib.request.Request(server.url + "/healthz", headers={"origin": origin})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert (answer.headers["access-control-allow-origin"] == origin) is allowed
+
+
+def test_two_demos_of_one_folder_do_not_lose_each_other(server: Served) -> None:
+    """The later one is spoken to while it runs; when it ends, the earlier one is again."""
+    path = server.folder / "relevo-demo.json"
+    first = path.read_bytes()
+    with served(server.folder):
+        assert path.read_bytes() != first
+    assert path.read_bytes() == first
+    assert server.relevo("demo", "status").returncode == 0
+
+
 def test_the_control_of_the_demo_needs_its_token(server: Served) -> None:
     """A page in a browser cannot break the demo's providers: the control wants a token from a private file."""
     path = server.folder / "relevo-demo.json"

@@ -266,6 +266,19 @@ async def test_all_system_prompts_become_one_message_in_front(tmp_path: Path) ->
         ]
 
 
+async def test_a_pin_by_a_retired_name_means_the_model_that_took_its_place(tmp_path: Path) -> None:
+    """An app that still names `deepseek-chat` is served by the model that the file lists instead."""
+    tasks = '[tasks.T]\ntargets = [{ provider = "deepseek", model = "deepseek-flash" }]\n'
+    async with upstream(streamed()) as up:
+        async with running(config_text({"deepseek": up.base_url}, tasks=tasks), tmp_path) as gateway:
+            answer = await gateway.chat(prompt="Hola", provider="deepseek", model="deepseek-chat")
+            other = await gateway.chat(prompt="Hola", provider="deepseek", model="deepseek-coder")
+
+            assert (answer.status, answer.json["model"]) == (200, "deepseek-flash")
+            assert up.received[0].json["model"] == "deepseek-flash"
+            assert other.json["code"] == "model_not_allowed"
+
+
 async def test_without_fallback_the_first_target_that_can_be_tried_is_tried(tmp_path: Path) -> None:
     """`useFallback: false` stops after one try; a target without a key is no try."""
     async with upstream(reply({}, 503)) as b:

@@ -149,6 +149,19 @@ def app_token(**changes: Any) -> str:
     return jwt.encode({k: v for k, v in claims.items() if v is not ...}, APP_SECRET, algorithm="HS256")
 
 
+async def test_the_operator_hears_why_a_token_was_refused(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller is told nothing, the log which check failed: once a second, whatever strangers send."""
+    token = local(gateway, key="another-secret-that-is-long-enough-0000")
+    for _ in range(5):
+        assert await ask(gateway, token) == (401, "invalid_token")
+
+    notes = [record.getMessage() for record in caplog.records if record.name == "relevo.http.app"]
+    assert notes == ["a session token was refused: its signature is not of this issuer's secret"]
+    assert token not in caplog.text
+
+
 async def test_an_issuer_ends_the_development_secret(tmp_path: Path, provider: Upstream) -> None:
     """With an issuer row, its users are served, and tokens of the development secret no longer are."""
     async with running(config_text({"a": provider.base_url}), tmp_path) as before:

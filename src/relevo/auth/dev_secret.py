@@ -31,6 +31,11 @@ def development_secret(data_dir: Path) -> Secret:
     return Secret(value)
 
 
+def has_development_secret(data_dir: Path) -> bool:
+    """Whether this data directory has its secret already."""
+    return (data_dir / _FILE).exists()
+
+
 def _make(path: Path) -> None:
     """Put a new secret in place whole: whoever comes second finds the first one's, never half of one."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")

@@ -26,6 +26,19 @@ _CACHE_ENTRIES_MAX: Final = 10_000
 _SECONDS_MAX: Final = 2**53
 
 
+_REASONS: Final[dict[type[Exception], str]] = {
+    jwt.InvalidSignatureError: "its signature is not of this issuer's secret",
+    jwt.InvalidAlgorithmError: "its algorithm is not HS256",
+    jwt.InvalidAudienceError: "its aud is not the configured audience",
+    jwt.MissingRequiredClaimError: "it lacks one of exp, iat, sub, iss, or the aud that is configured",
+}
+"""For the operator's log. The caller hears only that the token is not valid."""
+
+
+def _refused(reason: str) -> GatewayError:
+    return GatewayError(Code.INVALID_TOKEN, reason=reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
     """One row of who may call: how its tokens are signed and what they must say."""
@@ -57,7 +70,7 @@ class TokenVerifier:
             GatewayError: `invalid_token` or `token_expired`. Never says which check failed to the caller.
         """
         if len(token) > _TOKEN_BYTES_MAX or not _SHAPE.fullmatch(token):
-            raise GatewayError(Code.INVALID_TOKEN)
+            raise _refused("it is no signed token of three parts, or over 8 KiB")
         now_s = self._clock.wall_s()
         digest = hashlib.sha256(token.encode()).digest()
         known = self._cache.get(digest)
@@ -81,7 +94,7 @@ class TokenVerifier:
         except (jwt.InvalidTokenError, TypeError, RecursionError, ValueError):
             row = None
         if row is None:
-            raise GatewayError(Code.INVALID_TOKEN)
+            raise _refused("its iss is no configured issuer, to the letter")
         return row
 
 
@@ -97,7 +110,7 @@ def _decode(token: str, row: Issuer) -> dict[str, Any]:
     }
     try:
         if "crit" in jwt.get_unverified_header(token):
-            raise GatewayError(Code.INVALID_TOKEN)
+            raise _refused("its header has crit")
         return jwt.decode(
             token,
             row.secret.reveal(),
@@ -106,8 +119,8 @@ def _decode(token: str, row: Issuer) -> dict[str, Any]:
             audience=row.audience,
             options=options,
         )
-    except (jwt.InvalidTokenError, jwt.InvalidKeyError, RecursionError, ValueError, TypeError):
-        raise GatewayError(Code.INVALID_TOKEN) from None
+    except (jwt.InvalidTokenError, jwt.InvalidKeyError, RecursionError, ValueError, TypeError) as error:
+        raise _refused(_REASONS.get(type(error), "it cannot be read")) from None
 
 
 def _check_times(claims: dict[str, Any], row: Issuer, now_s: float) -> float:
@@ -115,24 +128,24 @@ def _check_times(claims: dict[str, Any], row: Issuer, now_s: float) -> float:
     expires_s, issued_s = _number(claims["exp"]), _number(claims["iat"])
     begins_s = _number(claims.get("nbf", issued_s))
     if max(issued_s, begins_s) > now_s + row.leeway_s or issued_s > expires_s:
-        raise GatewayError(Code.INVALID_TOKEN)
+        raise _refused("its iat or nbf lies in the future: compare the clocks")
     if row.lifetime_s_max is not None and expires_s - issued_s > row.lifetime_s_max:
-        raise GatewayError(Code.INVALID_TOKEN)
+        raise _refused(f"it is good for more than {row.lifetime_s_max / 3600:.0f} h (exp - iat)")
     if expires_s + row.leeway_s <= now_s:
-        raise GatewayError(Code.TOKEN_EXPIRED)
+        raise GatewayError(Code.TOKEN_EXPIRED, reason="it has expired")
     return expires_s
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _SECONDS_MAX:
-        raise GatewayError(Code.INVALID_TOKEN)
+        raise _refused("its exp, iat or nbf is no number of seconds")
     return float(value)
 
 
 def _subject(claims: dict[str, Any]) -> str:
     subject = claims["sub"]
     if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_MAX or not subject.isprintable():
-        raise GatewayError(Code.INVALID_TOKEN)
+        raise _refused("its sub is not 1 to 255 printable characters")
     return subject
 
 
@@ -140,4 +153,4 @@ def _check_required(claims: dict[str, Any], row: Issuer) -> None:
     """A claim that the row asks for. A Supabase `anon` key is a valid token of the same secret, for one."""
     for name, wanted in row.required_claims.items():
         if claims.get(name) != wanted:
-            raise GatewayError(Code.FORBIDDEN)
+            raise GatewayError(Code.FORBIDDEN, reason=f"its claim {name} is not the required one")

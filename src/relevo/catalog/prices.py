@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 from relevo.config.schema import PriceRow
 from relevo.core.money import Price, nano_usd
+from relevo.core.net import is_loopback
 from relevo.core.types import Completion, Target
-from relevo.providers.registry import Provider, is_loopback
+from relevo.providers.registry import Provider
 
 FREE = Price(input_nano_usd_per_mtok=0, output_nano_usd_per_mtok=0)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from relevo.app import Setup
 from relevo.cli.common import config_option, examples, fail, json_option, load_or_exit
-from relevo.cli.tables import console, print_table
+from relevo.cli.tables import print_table, printable, show, width
 from relevo.core.record import Attempt, RequestRecord
 from relevo.store.record_reader import Filter, RecordReader
 from relevo.store.sqlite import StoreError
@@ -23,6 +23,8 @@ _NANO_USD: Final = 1_000_000_000
 _COLUMNS: Final = ("time (UTC)", "user", "task", "target", "outcome", "ms", "tokens", "USD", "why")
 _RIGHT: Final = ("ms", "tokens", "USD")
 _STYLES: Final = {"ok": "green", "failed": "red", "skipped": "yellow"}
+
+_TABLE_WIDTH_MIN: Final = 140
 
 Show = Callable[[list[RequestRecord]], None]
 
@@ -42,18 +44,21 @@ def log(config: str | None, limit: int, user: str | None, *, failed: bool, follo
     """Show requests and, under each, its tries in order, oldest first. Works while the server runs."""
     setup = load_or_exit(config)
     wanted = _filter(setup, user, failed=failed)
-    show = _print_json if as_json else _print_tables
+    wide = width() >= _TABLE_WIDTH_MIN and not follow  # a table's columns cannot wait for rows to come
+    print_rows = _print_json if as_json else _print_table if wide else _print_lines
+    if not setup.config.file.record.keep_days:
+        fail("[record] keep_days is 0: no request is written down")
     try:
         reader = RecordReader(setup.config.database_path)
         rows = reader.latest(wanted, limit=limit)
     except StoreError as error:
         fail(str(error))
-    show([record for _, record in rows])
+    print_rows([record for _, record in rows])
     if not rows and not as_json:
         click.echo("No request yet." if not (user or failed) else "No such request.", err=True)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how one stops following
-            _follow(reader, wanted, rows[-1][0] if rows else 0, show)
+            _follow(reader, wanted, rows[-1][0] if rows else 0, print_rows)
     reader.close()
 
 
@@ -68,16 +73,16 @@ def _filter(setup: Setup, user: str | None, *, failed: bool) -> Filter:
     return Filter(subject=user, failed=failed)
 
 
-def _follow(reader: RecordReader, wanted: Filter, after: int, show: Show) -> None:
+def _follow(reader: RecordReader, wanted: Filter, after: int, print_rows: Show) -> None:
     while True:
         rows = reader.after(after, wanted, limit=_PAGE)
         if rows:
             after = rows[-1][0]
-            show([record for _, record in rows])
+            print_rows([record for _, record in rows])
         time.sleep(_POLL_S)
 
 
-def _print_tables(records: list[RequestRecord]) -> None:
+def _print_table(records: list[RequestRecord]) -> None:
     if not records:
         return
     rows: list[tuple[str | Text, ...]] = []
@@ -85,7 +90,19 @@ def _print_tables(records: list[RequestRecord]) -> None:
         rows.append(_request_row(record))
         rows.extend(_attempt_row(attempt) for attempt in record.attempts)
     print_table(_COLUMNS, rows, right=_RIGHT)
-    console().print()
+
+
+def _print_lines(records: list[RequestRecord]) -> None:
+    """The same without columns, for narrow terminals and for rows that come one by one."""
+    for record in records:
+        when, user, task, _, outcome, ms, _, _, why = _request_row(record)
+        head = Text(f"{when} {printable(str(user))} {task} ").append_text(Text.assemble(outcome))
+        lines = [head.append(f" {ms} ms {why}")]
+        for attempt in record.attempts:
+            _, _, _, target, outcome, ms, tokens, _, why = _attempt_row(attempt)
+            line = Text(f"  {attempt.number} {target} ").append_text(Text.assemble(outcome))
+            lines.append(line.append(f" {ms} ms {f'{tokens} tokens' if tokens else why}"))
+        show(*lines)
 
 
 def _request_row(record: RequestRecord) -> tuple[str | Text, ...]:
@@ -106,7 +123,7 @@ def _request_row(record: RequestRecord) -> tuple[str | Text, ...]:
 def _attempt_row(attempt: Attempt) -> tuple[str | Text, ...]:
     why = [str(attempt.http_status)] if attempt.http_status and attempt.outcome == "failed" else []
     why += [part for part in (attempt.code, attempt.upstream_code, attempt.detail) if part]
-    if attempt.phase:
+    if attempt.phase and not attempt.http_status:  # with a status the phase tells nothing more
         why.append(f"(phase {attempt.phase})")
     return (
         "",

@@ -9,8 +9,8 @@ import uvloop
 from relevo.app import Server, Setup
 from relevo.cli.banner import print_banner
 from relevo.cli.common import config_option, examples, fail, load_or_exit, print_problems
+from relevo.core.net import is_loopback
 from relevo.http.server import ListenError
-from relevo.providers.registry import is_loopback
 from relevo.store.sqlite import StoreError
 from relevo.telemetry.log import Logs
 
@@ -33,13 +33,11 @@ def serve(config: str | None, host: str | None, port: int | None) -> None:
     """Serve POST /api/ai/chat until Ctrl-C. SIGTERM drains, SIGHUP reads the configuration again."""
     setup = load_or_exit(config)
     print_problems(setup.config.report, setup.config.report.at("warning"))
-    file = setup.config.file
-    for listen_on in (host or file.server.host, file.admin.host):
-        if setup.needs_loopback and not is_loopback(listen_on):
-            fail(
-                f"without an issuer of session tokens relevo listens on loopback only, not on {listen_on}: "
-                "write [auth.issuers.…] into relevo.toml, or leave the host out"
-            )
+    if host and setup.needs_loopback and not is_loopback(host):
+        fail(
+            f"without an issuer of session tokens relevo listens on loopback only, not on {host}: "
+            "write [auth.issuers.…] into relevo.toml, or leave --host out"
+        )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(setup, host, port))

@@ -16,7 +16,7 @@ from relevo.config.problems import ConfigError, Report
 
 
 @click.command(epilog=examples("relevo init", "relevo init --config deploy/relevo.toml"))
-@config_option
+@click.option("--config", metavar="FILE", help="The file to write. Default: relevo.toml in this folder.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 def init(config: str | None, *, force: bool) -> None:
     """Write a commented relevo.toml with the three tasks and today's models."""

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,11 +12,19 @@ from rich.text import Text
 _OFF_TERMINAL_WIDTH = 10_000
 
 
-def console() -> Console:
-    """Standard output, as wide as the terminal, or as wide as it takes."""
+def width() -> int:
+    """Columns to write in: those of the terminal; off a terminal, as many as it takes."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _OFF_TERMINAL_WIDTH
+
+
+def show(*renderables: Table | Text) -> None:
+    """Print to standard output, without the spaces that fill up lines."""
     terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else _OFF_TERMINAL_WIDTH
-    return Console(width=width, highlight=False, soft_wrap=not terminal)
+    console = Console(width=width(), highlight=False, soft_wrap=not terminal)
+    with console.capture() as captured:
+        for renderable in renderables:
+            console.print(renderable)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def printable(text: str) -> str:
@@ -30,4 +39,4 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *,
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*[cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row])
-    console().print(table)
+    show(table)

@@ -3,7 +3,7 @@
 import click
 
 from relevo.app import issuers_of
-from relevo.auth.dev_secret import ISSUER, sign
+from relevo.auth.dev_secret import ISSUER, has_development_secret, sign
 from relevo.cli.common import config_option, duration_s, examples, fail, load_or_exit
 from relevo.core.clock import SystemClock
 
@@ -31,6 +31,11 @@ def token(config: str | None, user: str, ttl: str) -> None:
         fail(f"session tokens come from your issuers ({rows}); the development secret is no longer accepted")
     if not 0 < len(user) <= _SUBJECT_MAX or not user.isprintable():
         fail(f"--user takes 1 to {_SUBJECT_MAX} printable characters")
+    if not has_development_secret(setup.data_dir):
+        click.echo(
+            f"made a new development secret in {setup.data_dir}: a server in another folder does not know it",
+            err=True,
+        )
     try:
         secret = issuers_of(setup)[ISSUER].secret
     except (OSError, ValueError) as error:

@@ -19,6 +19,8 @@ from relevo.config.schema import File, Task
 from relevo.config.support import check_support
 
 DEFAULT_NAME: Final = "relevo.toml"
+BUILT_IN_SOURCE: Final = "built-in defaults"
+"""Stands for the file's name in findings where there is no file."""
 _AT_LINE: Final = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
 
@@ -65,7 +67,7 @@ def load(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] 
     """
     file_path = _find(path)
     base_dir = file_path.parent if file_path else FilePath.cwd()
-    report = Report(str(path) if path else (DEFAULT_NAME if file_path else "built-in defaults"))
+    report = Report(str(path) if path else (DEFAULT_NAME if file_path else BUILT_IN_SOURCE))
     variables = _environment(base_dir, os.environ if environ is None else environ, report)
     data = _parse(file_path, report) if file_path else {}
     resolved = interpolate(data, variables, report)
@@ -84,7 +86,13 @@ def _find(path: str | os.PathLike[str] | None) -> FilePath | None:
     given = FilePath(path)
     if not given.is_file():
         report = Report(str(path))
-        report.add("error", (), "there is no such file: `relevo init` writes one")
+        report.add(
+            "error",
+            (),
+            "this is a folder: name the file in it"
+            if given.is_dir()
+            else "there is no such file: `relevo init` writes one",
+        )
         raise ConfigError(report, unreadable=True)
     return given.resolve()
 

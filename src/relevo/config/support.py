@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from relevo.config.problems import Report
 from relevo.config.schema import File
+from relevo.core.net import is_loopback
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
 SECRET_BYTES_MIN: Final = 32
@@ -57,6 +58,10 @@ def _check_server(file: File, report: Report) -> None:
         if not _ORIGIN.fullmatch(origin):
             fix = "write it as the browser sends it, such as https://app.example or http://localhost:5173"
             report.add("error", ("server", "allowed_origins", index), f'"{origin}" is not an exact origin: {fix}')
+    for section, host in (("server", file.server.host), ("admin", file.admin.host)):
+        if not file.auth.issuers and not is_loopback(host):
+            fix = "write an [auth.issuers.…] section, or a loopback address"
+            report.add("error", (section, "host"), f"without an issuer relevo listens on loopback only: {fix}")
     if not file.store.url.startswith("sqlite:///") or file.store.url == "sqlite:///":
         report.add("error", ("store", "url"), "this version keeps its record in SQLite: sqlite:///relevo.db")
     if file.server.workers > 1:

@@ -1,5 +1,6 @@
 """How `relevo demo break` reaches the running server: a small file in the data directory says where it is."""
 
+import contextlib
 import http.client
 import os
 from pathlib import Path
@@ -25,14 +26,34 @@ class Address(msgspec.Struct):
     token: str
 
 
-def announce(data_dir: Path, address: Address) -> Path:
-    """Write the address down, readable by the owner only. Returns the file, to be removed at the end."""
+def announce(data_dir: Path, address: Address) -> bytes | None:
+    """Write the address down, readable by the owner only. The latest server of a folder is the one spoken to.
+
+    Returns what stood there before, for `withdraw`: another server of this folder may still run.
+    """
     path = data_dir / _FILE
+    earlier = path.read_bytes() if path.exists() else None
+    _write(path, msgspec.json.encode(address))
+    return earlier
+
+
+def withdraw(data_dir: Path, address: Address, earlier: bytes | None) -> None:
+    """Take the address back, unless another server has put its own in its place."""
+    path = data_dir / _FILE
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        if msgspec.json.decode(path.read_bytes(), type=Address) != address:
+            return
+        if earlier is None:
+            path.unlink()
+        else:
+            _write(path, earlier)
+
+
+def _write(path: Path, content: bytes) -> None:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(address))
-    return path
+        file.write(content)
 
 
 def tell(data_dir: Path, method: str, provider: str, body: Break | None = None) -> dict[str, Break]:

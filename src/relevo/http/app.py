@@ -61,6 +61,7 @@ class HttpApp:
         self._is_ready = is_ready
         self._running: set[asyncio.Task[object]] = set()
         self._cut_short = False
+        self._refusal_noted_s = -1.0
         self._routes: Final[dict[str, Route]] = {
             "/api/ai/chat": Route("POST", self._chat),
             "/api/ai/tasks": Route("GET", self._tasks),
@@ -86,6 +87,11 @@ class HttpApp:
         response.headers.append((b"x-request-id", request.id.encode()))
         response.headers.extend(cors_headers(request, state.allowed_origins))
         await response.send(send)
+
+    @property
+    def running(self) -> int:
+        """How many requests are being answered now."""
+        return len(self._running)
 
     async def cut_short(self, wait_s: float) -> None:
         """End what is still running: callers get 503, the record its rows. Returns when it is so, or late."""
@@ -136,7 +142,15 @@ class HttpApp:
             return state.verifier.verify(_bearer(request))
         except GatewayError as error:
             self._counts.refused_before_auth(error.code)
+            self._note_refusal(str(error.values.get("reason", "")))
             raise
+
+    def _note_refusal(self, reason: str) -> None:
+        """Tell the operator which check failed, once a second at most: strangers must not fill the log."""
+        now_s = self._clock.now_s()
+        if reason and now_s - self._refusal_noted_s >= 1:
+            self._refusal_noted_s = now_s
+            _log.warning("a session token was refused: %s", reason)
 
     async def _chat(self, request: Request, state: State) -> Response:
         principal = self._authenticate(request, state)

@@ -73,7 +73,7 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "en": 'There is nothing to answer: send "prompt" (a text) or "messages" (a list that is not empty).',
     },
     "invalid_request.both": {
-        "es": "Envía «prompt» o «messages», no los dos.",
+        "es": "Envía «prompt» o «messages», pero no ambos.",
         "en": 'Send "prompt" or "messages", not both.',
     },
     "invalid_request.aliases": {
@@ -105,7 +105,7 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "en": 'The field "taskType" names a task that does not exist: "{task}". Tasks: {known}.',
     },
     "unknown_provider": {
-        "es": "«provider» nombra un proveedor que no está en esta tarea: «{provider}». Hay: {known}.",
+        "es": "«provider» nombra un proveedor que no está en esta tarea: «{provider}». Disponibles: {known}.",
         "en": '"provider" names a provider that is not in this task: "{provider}". There are: {known}.',
     },
     "model_not_allowed": {
@@ -157,7 +157,7 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "en": "All providers failed",
     },
     "internal_error": {
-        "es": "Error interno. Comunica el identificador de la petición a quien opera este servidor.",
+        "es": "Error interno. Comunica el identificador de la petición a quien administra este servidor.",
         "en": "Internal error. Give the request id to whoever operates this server.",
     },
     "unavailable": {

@@ -72,6 +72,13 @@ def thinks_in_silence(name: str) -> bool:
     return name.startswith(_SILENT)
 
 
+def succeeds(name: str, retired_model: str) -> bool:
+    """Whether the target `name` (`provider/model`) took the place of a model of the same provider."""
+    provider, _, model = name.partition("/")
+    retired = RETIRED.get(f"{provider}/{retired_model}")
+    return retired is not None and model in retired.successors
+
+
 def successor(name: str, listed: Collection[str] = ()) -> str | None:
     """What to write instead of `provider/model`: a successor that the provider lists, else the best known.
 

@@ -3,7 +3,6 @@
 Addresses and differences: the providers' API references, as read in October and November 2026.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from relevo.config.load import Config
 from relevo.config.problems import Report, did_you_mean
 from relevo.config.schema import Provider as ProviderSection
 from relevo.core.errors import Fault
+from relevo.core.net import is_loopback
 from relevo.core.secret import Secret
 from relevo.dialects.base import Dialect, Profile
 from relevo.dialects.openai_chat import OpenAIChat
@@ -63,7 +63,7 @@ BUILT_IN: Final[dict[str, Provider]] = {
         Provider(
             name="qwen",
             base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-            key_variables=("QWEN_API_KEY", "DASHSCOPE_API_KEY"),
+            key_variables=("DASHSCOPE_API_KEY", "QWEN_API_KEY"),
             profile=Profile(error_codes=_QWEN_CODES),
         ),
         Provider(
@@ -180,13 +180,3 @@ def _check_url(base_url: str, report: Report, path: tuple[str, ...]) -> None:
         report.add("error", path, "an address holds no user, no query and no fragment")
     elif parts.scheme == "http" and not is_loopback(parts.hostname):
         report.add("warning", path, "http:// sends the key and all prompts unencrypted: use https://")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from relevo.config.problems import did_you_mean
 from relevo.core.errors import Code, GatewayError
 from relevo.core.types import ChatWish, ImagePart, Message, Target
+from relevo.providers.models import succeeds
 from relevo.providers.registry import Provider
 from relevo.routing.tasks import Task
 
@@ -74,11 +75,13 @@ def _dearest(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
 
 
 def _pinned(wish: ChatWish, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    return tuple(
-        target
-        for target in targets
-        if wish.provider in (None, target.provider) and wish.requested_model in (None, target.upstream_model)
-    )
+    """The targets that a wish allows. An app may still ask for a model by the name under which it retired."""
+    offered = [target for target in targets if wish.provider in (None, target.provider)]
+    model = wish.requested_model
+    if model is None:
+        return tuple(offered)
+    exact = tuple(target for target in offered if target.upstream_model == model)
+    return exact or tuple(t for t in offered if succeeds(t.name, model))
 
 
 def _not_in_task(wish: ChatWish, task: Task) -> GatewayError:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from relevo.config.load import Config
+from relevo.config.load import BUILT_IN_SOURCE, Config
 from relevo.config.problems import Report, did_you_mean
 from relevo.config.schema import Task as TaskSection
 from relevo.core.types import Target
@@ -86,4 +86,6 @@ def _check_target(
         return
     advice = retired_advice(providers[provider], model)
     if advice:
+        if report.source == BUILT_IN_SOURCE:
+            advice += " (`relevo init` writes a file with today's models)"
         report.add("warning", (*path, "model"), advice)

@@ -43,7 +43,7 @@ def missing_model(target: Target, listed: frozenset[str]) -> str | None:
     if target.upstream_model in listed:
         return None
     instead = successor(target.name, listed)
-    advice = f'write "{instead}"' if instead else f"it lists {len(listed)} other models"
+    advice = f'write "{instead}"' if instead else f"models that it lists: {len(listed)}"
     return f'{target.provider} does not list "{target.upstream_model}": {advice}'
 
 

@@ -8,13 +8,9 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from relevo.auth.dev_secret import ISSUER, ROW, development_secret
-from relevo.auth.tokens import Issuer, TokenVerifier
-from relevo.catalog.prices import PriceTable
-from relevo.config.load import Config, load
+from relevo.auth.tokens import TokenVerifier
 from relevo.config.problems import ConfigError
 from relevo.core.clock import SystemClock
 from relevo.core.net import is_loopback
@@ -25,9 +21,8 @@ from relevo.demo.server import PATHS, DemoApp
 from relevo.http.admin import AdminApp
 from relevo.http.app import HttpApp, State
 from relevo.http.server import Listener, ListenError, bind
-from relevo.providers.registry import Provider, resolve
-from relevo.routing.tasks import Task, build_tasks
 from relevo.service.chat import ChatService, Ports
+from relevo.setup import Setup, issuers_of, set_up
 from relevo.store.record_writer import RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
@@ -39,73 +34,6 @@ _CUT_SHORT_S = 3.0
 """How long requests that are cut short may take to say so."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """A configuration with everything that it names looked up and checked."""
-
-    config: Config
-    providers: dict[str, Provider]
-    tasks: dict[str, Task]
-    prices: PriceTable
-    demo: bool
-    """Nothing is configured at all: the providers are simulated ones."""
-
-    @property
-    def needs_loopback(self) -> bool:
-        """Without an issuer, tokens are signed by whoever reads a file here: only this machine may call."""
-        return not self.config.file.auth.issuers
-
-    @property
-    def data_dir(self) -> Path:
-        """Folder of the database and the development secret."""
-        return self.config.data_dir
-
-    def secrets(self) -> list[Secret]:
-        """Every secret that the configuration holds, for the redactor."""
-        found = [provider.api_key for provider in self.providers.values() if provider.api_key]
-        issuers = self.config.file.auth.issuers.values()
-        return found + [Secret(row.secret) for row in issuers if row.secret]
-
-
-def set_up(path: str | None = None) -> Setup:
-    """Load the configuration and look up what it names.
-
-    Raises:
-        ConfigError: With every error found.
-    """
-    config = load(path)
-    report = config.report
-    providers = resolve(config, report)
-    tasks = build_tasks(config, providers, report)
-    if report.at("error"):
-        raise ConfigError(report)
-    demo = config.path is None and not any(p.api_key for p in providers.values())
-    if demo:
-        report.problems.clear()  # they are about providers that will not be called
-    prices = PriceTable(config.file.prices, providers)
-    return Setup(config=config, providers=providers, tasks=tasks, prices=prices, demo=demo)
-
-
-def issuers_of(setup: Setup) -> dict[str, Issuer]:
-    """The issuer rows by their exact `iss`; the development secret where there is none."""
-    rows = setup.config.file.auth.issuers
-    if not rows:
-        secret = development_secret(setup.data_dir)
-        local = Issuer(name=ROW, issuer=ISSUER, secret=secret, leeway_s=0, lifetime_s_max=None)
-        return {ISSUER: local}
-    supabase = {"role": "authenticated"}  # an anon or service_role key is a valid token of the same secret
-    return {
-        row.issuer: Issuer(
-            name=name,
-            issuer=row.issuer,
-            secret=Secret(row.secret or ""),
-            audience=row.audience,
-            required_claims={**(supabase if row.platform == "supabase" else {}), **row.required_claims},
-        )
-        for name, row in rows.items()
-    }
 
 
 def _bind_admin(setup: Setup, *, any_port: bool) -> socket.socket:
@@ -140,6 +68,7 @@ class Server:
         self._setup = setup
         self._logs = logs
         self._stopping, self._hurried = asyncio.Event(), asyncio.Event()
+        self._data_dir = setup.data_dir
         self._clock = SystemClock()
         self._secrets: set[Secret] = set()
         """All that were ever in force: a running request may still hold one that a reload replaced."""
@@ -160,7 +89,7 @@ class Server:
     def _state(self, setup: Setup, demo_url: str | None = None) -> State:
         """Everything that requests need of one configuration."""
         file = setup.config.file
-        issuers = issuers_of(setup)
+        issuers = issuers_of(setup, self._data_dir)
         self._secrets |= {*setup.secrets(), *(issuer.secret for issuer in issuers.values())}
         self._logs.redact(self._secrets)
         providers = setup.providers

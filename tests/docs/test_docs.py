@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from relevo.app import set_up
 from relevo.cli import _COMMANDS
 from relevo.core.errors import Code, Fault
+from relevo.setup import set_up
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "clients" / "js" / "README.md"]

@@ -11,8 +11,8 @@ from typing import Any
 import jwt
 import pytest
 
-from relevo.app import issuers_of
 from relevo.auth.dev_secret import ISSUER
+from relevo.setup import issuers_of
 from support.gateway import QUICK, Gateway, config_text, running
 from support.upstream import Upstream, streamed, upstream
 

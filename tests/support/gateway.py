@@ -10,10 +10,11 @@ from typing import Any
 
 import aiohttp
 
-from relevo.app import Server, Setup, issuers_of, set_up
+from relevo.app import Server
 from relevo.auth.dev_secret import ISSUER, sign
 from relevo.core.clock import SystemClock
 from relevo.core.record import RequestRecord
+from relevo.setup import Setup, issuers_of, set_up
 from relevo.store.record_reader import Filter, RecordReader
 from relevo.telemetry.log import Logs
 from support.canary import CANARY

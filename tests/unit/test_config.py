@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relevo.app import set_up
 from relevo.config.defaults import BUILT_IN_TASKS, INIT_FILE
 from relevo.config.document import key_lines
 from relevo.config.json_schema import json_schema
 from relevo.config.load import load
 from relevo.config.problems import ConfigError
 from relevo.config.schema import Timeouts
+from relevo.setup import set_up
 
 MINE = '[providers.mine]\ndialect = "openai_chat"\nbase_url = "http://127.0.0.1:1/v1"\n'
 TASK = '[tasks.T]\ntargets = [{ provider = "mine", model = "m" }]\n'

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from relevo import __version__
-from relevo.app import Server, Setup, issuers_of
+from relevo.app import Server
 from relevo.auth.dev_secret import ISSUER, sign
 from relevo.core.clock import SystemClock
+from relevo.setup import Setup, issuers_of
 
 _TOKEN_TTL_S = 3600
 

@@ -6,8 +6,8 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
-from relevo.app import Setup, set_up
 from relevo.config.problems import ConfigError, Problem, Report
+from relevo.setup import Setup, set_up
 
 FOUND_PROBLEMS: Final = 1
 COULD_NOT_RUN: Final = 2

@@ -3,13 +3,13 @@
 import click
 import msgspec
 
-from relevo.app import Setup
 from relevo.cli.common import config_option, examples, fail, json_option, load_or_exit
 from relevo.cli.tables import print_table
 from relevo.config.problems import did_you_mean
 from relevo.core.types import ChatWish, Params, Target
 from relevo.providers.registry import retired_advice
 from relevo.routing.plan import Step, make_plan
+from relevo.setup import Setup
 
 _NANO_USD_PER_USD = 1_000_000_000
 _SKIPPED = {"no_key": "skipped: it has no key"}

@@ -2,11 +2,11 @@
 
 import click
 
-from relevo.app import Setup
 from relevo.config.problems import Report
 from relevo.core.clock import SystemClock
 from relevo.core.secret import Redactor
 from relevo.service.live import missing_model, probe
+from relevo.setup import Setup
 from relevo.upstream.aiohttp_transport import AiohttpTransport
 
 

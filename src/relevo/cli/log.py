@@ -10,10 +10,10 @@ import click
 import msgspec
 from rich.text import Text
 
-from relevo.app import Setup
 from relevo.cli.common import config_option, examples, fail, json_option, load_or_exit
 from relevo.cli.tables import print_table, printable, show, width
 from relevo.core.record import Attempt, RequestRecord
+from relevo.setup import Setup
 from relevo.store.record_reader import Filter, RecordReader
 from relevo.store.sqlite import StoreError
 

@@ -6,11 +6,12 @@ import gc
 import click
 import uvloop
 
-from relevo.app import Server, Setup
+from relevo.app import Server
 from relevo.cli.banner import print_banner
 from relevo.cli.common import config_option, examples, fail, load_or_exit, print_problems
 from relevo.core.net import is_loopback
 from relevo.http.server import ListenError
+from relevo.setup import Setup
 from relevo.store.sqlite import StoreError
 from relevo.telemetry.log import Logs
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from relevo.app import Setup, set_up
 from relevo.cli.common import COULD_NOT_RUN, FOUND_PROBLEMS, config_option, examples, fail, json_option
 from relevo.config.defaults import INIT_FILE
 from relevo.config.json_schema import json_schema
 from relevo.config.load import DEFAULT_NAME
 from relevo.config.problems import ConfigError, Report
+from relevo.setup import Setup, set_up
 
 
 @click.command(epilog=examples("relevo init", "relevo init --config deploy/relevo.toml"))

@@ -2,10 +2,10 @@
 
 import click
 
-from relevo.app import issuers_of
 from relevo.auth.dev_secret import ISSUER, has_development_secret, sign
 from relevo.cli.common import config_option, duration_s, examples, fail, load_or_exit
 from relevo.core.clock import SystemClock
+from relevo.setup import issuers_of
 
 _SUBJECT_MAX = 255
 

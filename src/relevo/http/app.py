@@ -169,7 +169,13 @@ class HttpApp:
         gone = asyncio.ensure_future(request.gone())
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - as above
-        gone.add_done_callback(lambda watch: None if watch.cancelled() else task.cancel())
+        wanted = True
+
+        def left(watch: asyncio.Future[None]) -> None:
+            if wanted and not watch.cancelled():
+                task.cancel()
+
+        gone.add_done_callback(left)
         try:
             return await work
         except asyncio.CancelledError:
@@ -179,6 +185,7 @@ class HttpApp:
                 raise CallerGone from None
             raise
         finally:
+            wanted = False
             gone.cancel()
 
     async def _tasks(self, request: Request, state: State) -> Response:

@@ -1,0 +1,85 @@
+"""A configuration with everything that it names looked up and checked: what every command begins with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from relevo.auth.dev_secret import ISSUER, ROW, development_secret
+from relevo.auth.tokens import Issuer
+from relevo.catalog.prices import PriceTable
+from relevo.config.load import Config, load
+from relevo.config.problems import ConfigError
+from relevo.core.secret import Secret
+from relevo.providers.registry import Provider, resolve
+from relevo.routing.tasks import Task, build_tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A configuration with everything that it names looked up and checked."""
+
+    config: Config
+    providers: dict[str, Provider]
+    tasks: dict[str, Task]
+    prices: PriceTable
+    demo: bool
+    """Nothing is configured at all: the providers are simulated ones."""
+
+    @property
+    def needs_loopback(self) -> bool:
+        """Without an issuer, tokens are signed by whoever reads a file here: only this machine may call."""
+        return not self.config.file.auth.issuers
+
+    @property
+    def data_dir(self) -> Path:
+        """Folder of the database and the development secret."""
+        return self.config.data_dir
+
+    def secrets(self) -> list[Secret]:
+        """Every secret that the configuration holds, for the redactor."""
+        found = [provider.api_key for provider in self.providers.values() if provider.api_key]
+        issuers = self.config.file.auth.issuers.values()
+        return found + [Secret(row.secret) for row in issuers if row.secret]
+
+
+def set_up(path: str | None = None) -> Setup:
+    """Load the configuration and look up what it names.
+
+    Raises:
+        ConfigError: With every error found.
+    """
+    config = load(path)
+    report = config.report
+    providers = resolve(config, report)
+    tasks = build_tasks(config, providers, report)
+    if report.at("error"):
+        raise ConfigError(report)
+    demo = config.path is None and not any(p.api_key for p in providers.values())
+    if demo:
+        report.problems.clear()  # they are about providers that will not be called
+    prices = PriceTable(config.file.prices, providers)
+    return Setup(config=config, providers=providers, tasks=tasks, prices=prices, demo=demo)
+
+
+def issuers_of(setup: Setup, data_dir: Path | None = None) -> dict[str, Issuer]:
+    """The issuer rows by their exact `iss`; where there is none, the development secret of `data_dir`.
+
+    Args:
+        setup: Whose rows.
+        data_dir: In place of the configuration's: a running server keeps the folder that it began with.
+    """
+    rows = setup.config.file.auth.issuers
+    if not rows:
+        secret = development_secret(data_dir or setup.data_dir)
+        local = Issuer(name=ROW, issuer=ISSUER, secret=secret, leeway_s=0, lifetime_s_max=None)
+        return {ISSUER: local}
+    supabase = {"role": "authenticated"}  # an anon or service_role key is a valid token of the same secret
+    return {
+        row.issuer: Issuer(
+            name=name,
+            issuer=row.issuer,
+            secret=Secret(row.secret or ""),
+            audience=row.audience,
+            required_claims={**(supabase if row.platform == "supabase" else {}), **row.required_claims},
+        )
+        for name, row in rows.items()
+    }

@@ -21,9 +21,9 @@ from support.canary import CANARY
 
 QUICK = """
 [timeouts]
-connect_s = 0.3
-first_token_s = 0.25
-idle_s = 0.25
+connect_s = 1
+first_token_s = 0.4
+idle_s = 0.4
 total_s = 5
 """
 """Deadlines scaled down for tests; the defaults are tested as values."""

@@ -129,7 +129,8 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up, _has_terminal())
+        outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # started by nohup
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up, _has_terminal() and not outlives_terminal)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._logs.sink.close)
             stack.push_async_callback(self._transport.aclose)

@@ -180,20 +180,35 @@ def test_log_without_a_record_says_where_it_comes_from(tmp_path: Path) -> None:
 
 
 def test_log_follows_new_requests(tmp_path: Path) -> None:
-    """`--follow` shows a request as it ends, while the server runs."""
+    """`--follow` shows a request as it ends, while the server runs, until Ctrl-C."""
     with served(tmp_path) as server:
         server.call()
-        with subprocess.Popen(
-            [str(RELEVO), "log", "--follow", "--json"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
-        ) as following:  # fmt: skip
+        following = subprocess.Popen(
+            [str(RELEVO), "log", "--follow", "--json"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=usual_signals,
+        )
+        try:
             assert following.stdout
             first = json.loads(following.stdout.readline())
             server.call()
             second = json.loads(following.stdout.readline())
             following.send_signal(signal.SIGINT)
             assert following.wait(10) == 0
+        finally:
+            following.kill()
+            following.communicate()
 
     assert first["id"] < second["id"]
+
+
+def usual_signals() -> None:
+    """In a child before its program begins: a test run in the background has Ctrl-C and hang-ups ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def test_sighup_reloads_and_a_bad_file_keeps_the_old_one(tmp_path: Path) -> None:
@@ -241,6 +256,7 @@ def test_closing_the_terminal_ends_the_server(tmp_path: Path) -> None:
     """SIGHUP reloads; but when the terminal itself is gone, nobody is left to stop the server."""
     pid, terminal = pty.fork()
     if pid == 0:  # the child: relevo in a terminal of its own
+        usual_signals()
         os.chdir(tmp_path)
         os.execve(RELEVO, [str(RELEVO), "serve", "--port", "0"], environment())
     shown = b""

@@ -21,7 +21,7 @@ def print_banner(setup: Setup, server: Server) -> None:
     click.echo(f"relevo {__version__} is ready" + (" in DEMO MODE" if setup.demo else ""))
     if setup.demo:
         click.echo("  gemini, qwen and deepseek are simulated on loopback: no key is used, no model is asked.")
-        click.echo("  For real answers set GEMINI_API_KEY (or another key), or write a file with: relevo init")
+        click.echo(f"  For real answers: {command()} init writes relevo.toml; put your keys into .env beside it.")
     click.echo(f"  API      {server.api.url}/api/ai/chat")
     click.echo(f"  metrics  {server.admin.url}/metrics")
     if setup.config.file.record.keep_days:

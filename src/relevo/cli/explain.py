@@ -21,7 +21,7 @@ _SKIPPED = {"no_key": "skipped: it has no key"}
 @click.option("--user", help="For whom. Plans are the same for all users in this version.")
 @json_option
 def explain(config: str | None, task: str | None, user: str | None, *, as_json: bool) -> None:
-    """Print what would be tried for a task: order, limits, prices, and what is skipped and why."""
+    """Print the plan of a task: order, limits, prices, what is skipped and why. Nobody is called."""
     setup = load_or_exit(config)
     name = task or next(iter(setup.tasks))
     if name not in setup.tasks:

@@ -19,7 +19,7 @@ from relevo.setup import Setup, set_up
 @click.option("--config", metavar="FILE", help="The file to write. Default: relevo.toml in this folder.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 def init(config: str | None, *, force: bool) -> None:
-    """Write a commented relevo.toml with the three tasks and today's models."""
+    """Write a commented relevo.toml. It holds the three tasks with the models that providers list today."""
     path = Path(config or DEFAULT_NAME)
     if path.exists() and not force:
         fail(f"{path} is there already: --force replaces it")

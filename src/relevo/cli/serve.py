@@ -1,6 +1,7 @@
 """`relevo serve`."""
 
 import asyncio
+import contextlib
 import gc
 
 import click
@@ -51,4 +52,9 @@ async def _run(setup: Setup, host: str | None, port: int | None) -> None:
     logs.take_over()
     server = Server(setup, logs, host, port)
     gc.freeze()  # what is loaded now stays: the collector need not look at it again with every request
-    await server.run(lambda running: print_banner(setup, running))
+    await server.run(lambda running: _announce(setup, running))
+
+
+def _announce(setup: Setup, server: Server) -> None:
+    with contextlib.suppress(OSError):  # whoever read the banner may have left: that ends no server
+        print_banner(setup, server)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -327,11 +328,9 @@ async def test_what_is_cut_short_is_told_and_recorded(signals: int, tmp_path: Pa
 
 
 def tasks(url: str, token: str) -> list[dict[str, str]]:
-    done = subprocess.run(
-        ["curl", "-s", f"{url}/api/ai/tasks", "-H", f"Authorization: Bearer {token}"],
-        capture_output=True, check=True, timeout=10,
-    )  # fmt: skip
-    rows: list[dict[str, str]] = json.loads(done.stdout)
+    request = urllib.request.Request(f"{url}/api/ai/tasks", headers={"authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        rows: list[dict[str, str]] = json.loads(answer.read())
     return rows
 
 

@@ -22,21 +22,21 @@ def server(tmp_path: Path) -> Iterator[Served]:
 def test_the_printed_curl_is_answered_and_the_fallback_can_be_seen(server: Served) -> None:
     """The banner's call works as printed; a broken provider is passed over, and the record shows the tries."""
     assert "DEMO MODE" in server.banner
-    first = json.loads(server.call().stdout)
+    first = json.loads(server.call())
     assert (first["provider"], first["demo"]) == ("gemini", True)
     assert first["content"]
     assert first["usage"]["total_tokens"] > 0
 
     assert server.relevo("demo", "break", "gemini", "--status", "429").returncode == 0
     assert server.relevo("demo", "break", "qwen", "--mode", "html").returncode == 0
-    third = json.loads(server.call().stdout)
+    third = json.loads(server.call())
     assert third["provider"] == "deepseek"
     assert [(a["code"], a["http_status"]) for a in third["attempts"]] == [
         ("rate_limited", 429), ("wrong_content_type", 200), (None, 200),
     ]  # fmt: skip
 
     server.relevo("demo", "break", "deepseek", "--mode", "cut")
-    failed = json.loads(server.call().stdout)
+    failed = json.loads(server.call())
     assert failed["error"] == "Todos los proveedores fallaron"
     assert failed["demo"] is True
     assert [a["code"] for a in failed["attempts"]] == ["rate_limited", "wrong_content_type", "connection_lost"]
@@ -44,7 +44,7 @@ def test_the_printed_curl_is_answered_and_the_fallback_can_be_seen(server: Serve
     status = json.loads(server.relevo("demo", "status", "--json").stdout)
     assert set(status) == {"gemini", "qwen", "deepseek"}
     server.relevo("demo", "heal", "all")
-    assert json.loads(server.call().stdout)["provider"] == "gemini"
+    assert json.loads(server.call())["provider"] == "gemini"
 
     table = server.relevo("log").stdout
     tries = [line.split() for line in table.splitlines() if " try " in line]
@@ -66,7 +66,7 @@ def test_the_printed_curl_is_answered_and_the_fallback_can_be_seen(server: Serve
 def test_every_way_to_break_a_provider_is_passed_over(mode: str, code: str, server: Served) -> None:
     """Each mode of `relevo demo break` is the fault it says."""
     server.relevo("demo", "break", "gemini", "--mode", mode)
-    answer = json.loads(server.call().stdout)
+    answer = json.loads(server.call())
 
     assert answer["provider"] == "qwen"
     assert answer["attempts"][0]["code"] == code
@@ -78,7 +78,7 @@ def test_every_status_of_every_provider_is_passed_over(status: int, server: Serv
     for provider in ("gemini", "qwen"):
         server.relevo("demo", "break", provider, "--status", str(status))
 
-    answer = json.loads(server.call().stdout)
+    answer = json.loads(server.call())
     assert answer["provider"] == "deepseek"
     assert {a["http_status"] for a in answer["attempts"][:2]} == {status}
 

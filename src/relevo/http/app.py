@@ -75,8 +75,7 @@ class HttpApp:
             raise RuntimeError(f"relevo speaks HTTP only, not {scope['type']}")
         state = self.state
         request = Request(scope, receive, request_id(self._clock.wall_s()))
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - ASGI servers run an application in a task
+        task = _this_task()
         self._running.add(task)
         try:
             response = await self._answer(request, state)
@@ -167,8 +166,7 @@ class HttpApp:
             GatewayError: `unavailable`: the server had to end it.
         """
         gone = asyncio.ensure_future(request.gone())
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - as above
+        task = _this_task()
         wanted = True
 
         def left(watch: asyncio.Future[None]) -> None:
@@ -207,6 +205,12 @@ class HttpApp:
         if not self._is_ready():
             raise GatewayError(Code.UNAVAILABLE)
         return Response(200, b'{"status":"ready"}')
+
+
+def _this_task() -> asyncio.Task[object]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - ASGI servers run an application in a task
+    return task
 
 
 def _bearer(request: Request) -> str:

@@ -19,13 +19,14 @@ def wrong_type(message: str) -> GatewayError:
     if not field and types and types[1] == "object":
         return GatewayError(Code.INVALID_REQUEST, "invalid_request.not_object")
     if missing:
-        return _invalid("missing", f"{field}.{missing[1]}".lstrip("."))
+        return invalid(f"{field}.{missing[1]}".lstrip("."), "missing")
     if types:
-        return _invalid("type", field, expected=types[1].split(" | "), got=[types[2]])
+        return invalid(field, "type", expected=types[1].split(" | "), got=[types[2]])
     if unknown:
-        return _invalid("unknown", field, value=unknown[1])
-    return _invalid("invalid", field)
+        return invalid(field, "unknown", value=unknown[1])
+    return invalid(field, "invalid")
 
 
-def _invalid(what: str, field: str, **values: Any) -> GatewayError:
+def invalid(field: str, what: str, **values: Any) -> GatewayError:
+    """`invalid_request` for a field; `what` is the last part of its text's key in `texts.py`."""
     return GatewayError(Code.INVALID_REQUEST, f"invalid_request.{what}", field=field, **values)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from relevo.core.errors import Code, GatewayError
 from relevo.core.types import ChatWish, ImagePart, Message, Params, Part, Role, TextPart, ToolCall
-from relevo.http.body_errors import wrong_type
+from relevo.http.body_errors import invalid, wrong_type
 
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 _TEMPERATURE_MAX: Final = 2
@@ -92,15 +92,16 @@ def parse_chat_body(body: bytes) -> ChatWish:
     fields = _decode(body)
     if fields.stream:
         raise GatewayError(Code.INVALID_REQUEST, "invalid_request.stream", field="stream")
+    messages, params = _messages(fields), _params(fields)
     return ChatWish(
-        messages=_messages(fields),
-        params=_params(fields),
+        messages=messages,
+        params=params,
         system=_one_of(fields, "systemPrompt", "system"),
         task=_name(_one_of(fields, "taskType", "task"), "taskType"),
         provider=_name(fields.provider, "provider"),
         requested_model=_name(fields.model, "model"),
         use_fallback=fields.useFallback is not False,
-        fields=_lockable(fields),
+        fields=_lockable(fields, params),
     )
 
 
@@ -125,14 +126,10 @@ def _decode(body: bytes) -> _Body:
 def _check_depth(value: Any, field: str, depth: int = 0) -> None:
     """What is passed on unread must not be nested deeper than a provider, or our encoder, will follow."""
     if depth > DEPTH_MAX:
-        raise _invalid(field, "deep", limit=DEPTH_MAX)
+        raise invalid(field, "deep", limit=DEPTH_MAX)
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         if isinstance(inner, dict | list):
             _check_depth(inner, field, depth + 1)
-
-
-def _invalid(field: str, what: str, **values: Any) -> GatewayError:
-    return GatewayError(Code.INVALID_REQUEST, f"invalid_request.{what}", field=field, **values)
 
 
 def _one_of(fields: _Body, *names: str) -> Any:
@@ -146,7 +143,7 @@ def _one_of(fields: _Body, *names: str) -> Any:
 def _name(value: str | None, field: str) -> str | None:
     """A name of a task, provider or model. Empty counts as absent, as forms send it."""
     if value is not None and len(value) > _NAME_MAX:
-        raise _invalid(field, "long", limit=_NAME_MAX)
+        raise invalid(field, "long", limit=_NAME_MAX)
     return value or None
 
 
@@ -156,7 +153,7 @@ def _messages(fields: _Body) -> tuple[Message, ...]:
     if fields.messages:
         for field, items in [("messages", fields.messages), *_part_lists(fields.messages)]:
             if len(items) > MESSAGES_MAX:
-                raise _invalid(field, "many", limit=MESSAGES_MAX)
+                raise invalid(field, "many", limit=MESSAGES_MAX)
         return tuple(_message(message, index) for index, message in enumerate(fields.messages))
     if fields.prompt and fields.prompt.strip():
         return (Message(role="user", content=fields.prompt),)
@@ -170,12 +167,12 @@ def _part_lists(messages: list[_Message]) -> list[tuple[str, list[Any]]]:
 def _message(message: _Message, index: int) -> Message:
     field = f"messages[{index}]"
     if message.role == "tool" and not message.tool_call_id:
-        raise _invalid(f"{field}.tool_call_id", "missing")
+        raise invalid(f"{field}.tool_call_id", "missing")
     if message.content is None and not message.tool_calls:
-        raise _invalid(f"{field}.content", "missing")
+        raise invalid(f"{field}.content", "missing")
     text = message.content
     if message.role == "user" and not (text.strip() if isinstance(text, str) else text):
-        raise _invalid(f"{field}.content", "empty")
+        raise invalid(f"{field}.content", "empty")
     content: str | tuple[Part, ...] | None
     content = message.content if not isinstance(message.content, list) else tuple(map(_part, message.content))
     return Message(
@@ -198,11 +195,11 @@ def _part(part: _TextPart | _ImagePart) -> Part:
 def _params(fields: _Body) -> Params:
     max_tokens = _one_of(fields, "maxTokens", "max_tokens", "max_completion_tokens")
     if max_tokens is not None and max_tokens < 1:
-        raise _invalid("maxTokens", "positive")
+        raise invalid("maxTokens", "positive")
     if fields.temperature is not None and not 0 <= fields.temperature <= _TEMPERATURE_MAX:
-        raise _invalid("temperature", "range", low="0", high="2")
+        raise invalid("temperature", "range", low="0", high="2")
     if fields.top_p is not None and not 0 < fields.top_p <= 1:
-        raise _invalid("top_p", "range", low="0", high="1")
+        raise invalid("top_p", "range", low="0", high="1")
     stop = (fields.stop,) if isinstance(fields.stop, str) else tuple(fields.stop or ())
     return Params(
         max_tokens=max_tokens,
@@ -216,7 +213,7 @@ def _params(fields: _Body) -> Params:
     )
 
 
-def _lockable(fields: _Body) -> frozenset[str]:
+def _lockable(fields: _Body, params: Params) -> frozenset[str]:
     """Which lockable fields the caller set."""
     has_system = any(message.role in ("system", "developer") for message in fields.messages or ())
     return frozenset(
@@ -226,7 +223,7 @@ def _lockable(fields: _Body) -> frozenset[str]:
             ("temperature", fields.temperature is not None),
             ("tools", fields.tools or fields.tool_choice is not None),
             ("response_format", fields.response_format is not None),
-            ("max_tokens", _one_of(fields, "maxTokens", "max_tokens", "max_completion_tokens") is not None),
+            ("max_tokens", params.max_tokens is not None),
         )
         if is_set
     )

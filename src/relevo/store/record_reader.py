@@ -32,21 +32,14 @@ class RecordReader:
 
     def latest(self, wanted: Filter, *, limit: int) -> list[tuple[int, RequestRecord]]:
         """The newest requests, oldest first, each with its place in the record. Raises: StoreError."""
-        return self._read("latest_requests", wanted, limit, 0)[::-1]
+        return self._read("latest_requests", wanted, limit=limit)[::-1]
 
     def after(self, place: int, wanted: Filter, *, limit: int) -> list[tuple[int, RequestRecord]]:
         """What came next after a place, in order. Raises: StoreError."""
-        return self._read("requests_after", wanted, limit, place)
+        return self._read("requests_after", wanted, limit=limit, after=place)
 
-    def _read(self, name: str, wanted: Filter, limit: int, after: int) -> list[tuple[int, RequestRecord]]:
-        values: dict[str, str | int | None] = {
-            "subject": wanted.subject,
-            "issuer": wanted.issuer,
-            "failed": int(wanted.failed),
-            "limit": limit,
-        }
-        if ":after" in self._sql[name]:
-            values["after"] = after
+    def _read(self, name: str, wanted: Filter, **place: int) -> list[tuple[int, RequestRecord]]:
+        values = {"subject": wanted.subject, "issuer": wanted.issuer, "failed": int(wanted.failed), **place}
         try:
             rows = list(self._connection.execute(self._sql[name], values))
             return [(row[0], self._with_attempts(_request(row[1:]))) for row in rows]

@@ -27,6 +27,7 @@ from relevo.store.record_writer import RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
+from relevo.wiring import credits_enabled, make_cashier, open_books, user_limits
 
 _DEMO_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000, 8080))
 """Where development servers of browser apps listen; in demo mode there is no file to name another."""
@@ -75,11 +76,10 @@ class Server:
         api_socket = bind(host or file.server.host, file.server.port if port is None else port, "--port")
         admin_socket = _bind_admin(setup, any_port=port == 0)
         self._metrics = Metrics()
+        self._books = open_books(setup, self._clock)
         self._writer = None
         if file.record.keep_days:
-            self._writer = RecordWriter(
-                setup.config.database_path, keep_days=file.record.keep_days, clock=self._clock
-            )
+            self._writer = RecordWriter(self._books.store, keep_days=file.record.keep_days, clock=self._clock)
         self._demo = DemoApp(secrets.token_urlsafe(16), spanish=file.server.locale == "es") if setup.demo else None
         self._transport = AiohttpTransport()
         self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
@@ -107,7 +107,16 @@ class Server:
                 providers=providers,
                 prices=setup.prices,
                 timeouts=file.timeouts,
-                ports=Ports(transport=self._transport, clock=self._clock, observers=observers),
+                ports=Ports(
+                    transport=self._transport,
+                    clock=self._clock,
+                    observers=observers,
+                    ledger=self._books.ledger,
+                    wallet=self._books.wallet,
+                    limiter=self._books.limiter,
+                ),
+                limits=user_limits(setup),
+                cashier=make_cashier(setup, self._books.wallet),
                 demo=setup.demo,
             ),
             verifier=TokenVerifier(issuers, self._clock),
@@ -117,7 +126,7 @@ class Server:
         )
 
     def _is_ready(self) -> bool:
-        return not self.api.should_exit and (self._writer is None or self._writer.healthy)
+        return not self.api.should_exit and self._books.store.healthy
 
     def _metrics_page(self) -> bytes:
         self._metrics.lines_dropped.set(self._logs.sink.dropped)
@@ -134,11 +143,21 @@ class Server:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._logs.sink.close)
             stack.push_async_callback(self._transport.aclose)
-            if self._writer:
-                stack.callback(self._writer.close)
+            await self._open_books(stack)
             await self._run_demo(stack)
             await self._run_beside(stack, self.admin)
             await self._serve(when_ready)
+
+    async def _open_books(self, stack: contextlib.AsyncExitStack) -> None:
+        """Bring the store up, free what a dead process held, and end it all in the opposite order."""
+        books = self._books
+        stack.push_async_callback(books.store.aclose)
+        await books.store.start()
+        if self._writer:
+            self._writer.start()
+            stack.push_async_callback(self._writer.aclose)
+        await books.wallet.start()
+        stack.push_async_callback(books.wallet.aclose)
 
     async def _serve(self, when_ready: Callable[["Server"], None]) -> None:
         """Serve callers, then drain: what `drain_s`, or a second signal, finds still running is cut short."""
@@ -205,6 +224,9 @@ class Server:
             setup = set_up(os.fspath(path) if path else None)
             if setup.needs_loopback and not is_loopback(self.api.address[0]):
                 _log.error("not reloaded, the old configuration stays: without an issuer, loopback only")
+                return
+            if credits_enabled(setup) and not credits_enabled(self._setup) and not self._books.usable_for_credits:
+                _log.error("not reloaded, the old configuration stays: another relevo uses this database")
                 return
             state = self._state(setup)
         except (ConfigError, OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 """`relevo log`: the record as a table that a person can read."""
 
+import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,10 +12,13 @@ from rich.text import Text
 
 from relevo.cli.common import config_option, examples, fail, json_option, load_or_exit
 from relevo.cli.tables import print_table, printable, show, width
+from relevo.core.clock import SystemClock
+from relevo.core.ledger import StoreUnavailable
 from relevo.core.record import Attempt, RequestRecord
 from relevo.setup import Setup
+from relevo.store.base import StoreError
+from relevo.store.opening import make_reader
 from relevo.store.record_reader import Filter, RecordReader
-from relevo.store.sqlite import StoreError
 
 _POLL_S: Final = 0.3
 _PAGE: Final = 1000
@@ -49,17 +52,25 @@ def log(config: str | None, limit: int, user: str | None, *, failed: bool, follo
     if not setup.config.file.record.keep_days:
         fail("[record] keep_days is 0: no request is written down")
     try:
-        reader = RecordReader(setup.config.database_path)
-        rows = reader.latest(wanted, limit=limit)
-    except StoreError as error:
+        asyncio.run(_show(setup, wanted, limit, print_rows, follow=follow, quiet=as_json))
+    except (StoreError, StoreUnavailable) as error:
         fail(str(error))
-    print_rows([record for _, record in rows])
-    if not rows and not as_json:
-        click.echo("No request yet." if not (user or failed) else "No such request.", err=True)
-    if follow:
-        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how one stops following
-            _follow(reader, wanted, rows[-1][0] if rows else 0, print_rows)
-    reader.close()
+
+
+async def _show(setup: Setup, wanted: Filter, limit: int, print_rows: Show, *, follow: bool, quiet: bool) -> None:
+    store = make_reader(setup.config.file.store.url, setup.data_dir, SystemClock())
+    await store.start()
+    reader = RecordReader(store)
+    try:
+        rows = await reader.latest(wanted, limit=limit)
+        print_rows([record for _, record in rows])
+        if not rows and not quiet:
+            click.echo("No such request." if wanted != Filter() else "No request yet.", err=True)
+        if follow:
+            with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C ends the following
+                await _follow(reader, wanted, rows[-1][0] if rows else 0, print_rows)
+    finally:
+        await store.aclose()
 
 
 def _filter(setup: Setup, user: str | None, *, failed: bool) -> Filter:
@@ -73,13 +84,13 @@ def _filter(setup: Setup, user: str | None, *, failed: bool) -> Filter:
     return Filter(subject=user, failed=failed)
 
 
-def _follow(reader: RecordReader, wanted: Filter, after: int, print_rows: Show) -> None:
+async def _follow(reader: RecordReader, wanted: Filter, after: int, print_rows: Show) -> None:
     while True:
-        rows = reader.after(after, wanted, limit=_PAGE)
+        rows = await reader.after(after, wanted, limit=_PAGE)
         if rows:
             after = rows[-1][0]
             print_rows([record for _, record in rows])
-        time.sleep(_POLL_S)
+        await asyncio.sleep(_POLL_S)
 
 
 def _print_table(records: list[RequestRecord]) -> None:

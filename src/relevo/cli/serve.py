@@ -13,7 +13,7 @@ from relevo.cli.common import config_option, examples, fail, load_or_exit, print
 from relevo.core.net import is_loopback
 from relevo.http.server import ListenError
 from relevo.setup import Setup
-from relevo.store.sqlite import StoreError
+from relevo.store.base import StoreError
 from relevo.telemetry.log import Logs
 
 

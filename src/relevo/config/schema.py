@@ -96,7 +96,7 @@ class Task(Section, frozen=True):
     lock: list[Lockable] = []
     """Fields in which the caller's value is ignored."""
     credits: Amount | None = None
-    """Fixed price of one answer, in credits. Inert while credits are off."""
+    """Fixed price of one answer, in credits. Leave it out to meter tokens. Inert while credits are off."""
     markup: Amount = 1.0
     """Factor on the metered price. Inert while credits are off."""
     min_credits: Amount = 0
@@ -154,13 +154,13 @@ class Credits(Section, frozen=True):
     """What users pay with. Without this section credits are off."""
 
     enabled: bool = True
-    """Whether answers are paid for. Not in force yet."""
+    """Whether answers are paid for."""
     usd_per_credit: Amount = 0.001
     """Value of a credit in USD."""
     signup: Amount = 0
-    """Granted once, on a user's first valid token."""
+    """Credits granted once, on a person's first valid token (not to anonymous users and machines)."""
     monthly: Amount = 0
-    """Refilled each month."""
+    """Credits granted to persons each calendar month (UTC); what is left of them ends with the month."""
     topup_url: str | None = None
     """Where users buy more."""
 
@@ -184,11 +184,11 @@ class Limits(Section, frozen=True):
     body_bytes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 10_000_000
     """Largest body of a request, in bytes."""
     user_requests_per_minute: Annotated[int, Meta(ge=0)] = 60
-    """Not in force yet."""
+    """Chat requests of one user a minute, as a bucket that fills steadily. 0: no limit."""
     user_concurrency: Annotated[int, Meta(ge=0)] = 20
-    """Not in force yet."""
+    """Chat requests of one user that run at a time. 0: no limit."""
     user_credits_per_day: Amount = 0
-    """Not in force yet."""
+    """Credits one user spends a day (UTC), holds included. 0: no limit."""
     connections_per_ip: Annotated[int, Meta(ge=0)] = 0
     """Not in force yet."""
 

@@ -11,6 +11,7 @@ from relevo.config.schema import File
 from relevo.core.net import is_loopback
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
+_USD_PER_CREDIT_MIN: Final = 0.000001
 SECRET_BYTES_MIN: Final = 32
 """An HS256 secret shorter than its hash can be guessed (RFC 7518 §3.2)."""
 
@@ -25,8 +26,8 @@ def check_support(file: File, data: dict[str, Any], report: Report) -> None:
 
 
 def _check_money(file: File, report: Report) -> None:
-    if file.credits and file.credits.enabled:
-        report.add("error", ("credits", "enabled"), "this version has no credits: write enabled = false")
+    if file.credits and file.credits.enabled and file.credits.usd_per_credit < _USD_PER_CREDIT_MIN:
+        report.add("error", ("credits", "usd_per_credit"), f"a credit is worth at least {_USD_PER_CREDIT_MIN} USD")
     if file.topups.stripe:
         report.add("error", ("topups", "stripe"), "this version has no top-ups: remove the section")
 
@@ -74,5 +75,5 @@ def _check_server(file: File, report: Report) -> None:
 
 def _check_limits(data: dict[str, Any], report: Report) -> None:
     for key in data.get("limits", {}):
-        if key != "body_bytes":
-            report.add("warning", ("limits", key), "not in force: this version bounds the body only")
+        if key == "connections_per_ip":
+            report.add("warning", ("limits", key), "not in force: bound it in the proxy in front of relevo")

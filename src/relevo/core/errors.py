@@ -21,11 +21,17 @@ class Code(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - the name of an error
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of an error
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+    SPEND_LIMIT = "spend_limit"
     FORBIDDEN = "forbidden"
+    USER_BLOCKED = "user_blocked"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TOO_LARGE = "body_too_large"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    RATE_LIMITED = "rate_limited"
     ALL_PROVIDERS_FAILED = "all_providers_failed"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
@@ -42,11 +48,17 @@ STATUS: Final[dict[Code, int]] = {
     Code.UNAUTHENTICATED: 401,
     Code.INVALID_TOKEN: 401,
     Code.TOKEN_EXPIRED: 401,
+    Code.INSUFFICIENT_CREDITS: 402,
+    Code.SPEND_LIMIT: 402,
     Code.FORBIDDEN: 403,
+    Code.USER_BLOCKED: 403,
     Code.NOT_FOUND: 404,
     Code.METHOD_NOT_ALLOWED: 405,
     Code.BODY_TOO_LARGE: 413,
+    Code.IDEMPOTENCY_IN_FLIGHT: 409,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
+    Code.IDEMPOTENCY_MISMATCH: 422,
+    Code.RATE_LIMITED: 429,
     Code.ALL_PROVIDERS_FAILED: 500,
     Code.INTERNAL_ERROR: 500,
     Code.UNAVAILABLE: 503,

@@ -14,6 +14,11 @@ def request_id(wall_s: float) -> str:
     return f"req_{_base32(int(wall_s * 1000), 10)}{_base32(secrets.randbits(80), 16)}"
 
 
+def node_id() -> str:
+    """A new name for a running process: holds bear it, so that those of the dead can be told."""
+    return f"node_{_base32(secrets.randbits(80), 16)}"
+
+
 def _base32(number: int, width: int) -> str:
     digits = []
     for _ in range(width):

@@ -11,13 +11,14 @@ from relevo.core.clock import Clock
 from relevo.core.errors import CallerGone, Code, GatewayError
 from relevo.core.ids import request_id
 from relevo.core.types import Principal
-from relevo.http.chat_answer import answer_response, encode
+from relevo.http.chat_answer import answer_response, balance_json, encode, quote_json
 from relevo.http.chat_body import parse_chat_body
 from relevo.http.cors import cors_headers, preflight
 from relevo.http.errors import error_response
 from relevo.http.messages import Receive, Request, Response, Scope, Send
 from relevo.http.texts import Locale
 from relevo.service.chat import Answer, ChatService
+from relevo.service.once import make_once
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +66,8 @@ class HttpApp:
         self._routes: Final[dict[str, Route]] = {
             "/api/ai/chat": Route("POST", self._chat),
             "/api/ai/tasks": Route("GET", self._tasks),
+            "/api/ai/credits": Route("GET", self._credits),
+            "/api/ai/quote": Route("POST", self._quote),
             "/healthz": Route("GET", self._healthz),
             "/readyz": Route("GET", self._readyz),
         }
@@ -153,38 +156,69 @@ class HttpApp:
 
     async def _chat(self, request: Request, state: State) -> Response:
         principal = self._authenticate(request, state)
-        with state.chat.visit(principal, request.id) as visit:
-            body = await request.json_body(state.body_bytes_max)
-            answer = await self._while_wanted(request, state.chat.chat(visit, parse_chat_body(body)))
-        return answer_response(answer, request.id, demo=state.chat.demo)
+        key = request.header(b"idempotency-key")
+        answer = await self._while_wanted(request, self._call(request, state, principal, key), to_its_end=bool(key))
+        return answer_response(answer, demo=state.chat.demo)
 
-    async def _while_wanted(self, request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
+    async def _call(self, request: Request, state: State, principal: Principal, key: str) -> Answer:
+        """One chat call, from its body to its row in the record. Cancelled, it says why it ended."""
+        with state.chat.visit(principal, request.id) as visit:
+            try:
+                async with state.chat.admitted(visit):
+                    body = await request.json_body(state.body_bytes_max)
+                    wish = parse_chat_body(body)
+                    once = None
+                    if key:
+                        once = make_once(principal, key, request.path, body, request.id, state.chat.wallet)
+                    return await state.chat.chat(visit, wish, once)
+            except asyncio.CancelledError:
+                if self._cut_short:
+                    raise GatewayError(Code.UNAVAILABLE) from None
+                raise CallerGone from None
+
+    async def _while_wanted(
+        self, request: Request, work: Coroutine[Any, Any, Answer], *, to_its_end: bool
+    ) -> Answer:
         """Work for as long as somebody waits for it. A provider's answer that nobody will read is cancelled.
+
+        Args:
+            request: Whoever waits.
+            work: What to do.
+            to_its_end: Go on when the caller leaves: it may come back with its idempotency key.
 
         Raises:
             CallerGone: The caller left.
-            GatewayError: `unavailable`: the server had to end it.
         """
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         gone = asyncio.ensure_future(request.gone())
-        task = _this_task()
-        wanted = True
-
-        def left(watch: asyncio.Future[None]) -> None:
-            if wanted and not watch.cancelled():
-                task.cancel()
-
-        gone.add_done_callback(left)
         try:
-            return await work
+            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done() or not to_its_end:
+                if not task.done():
+                    task.cancel()
+                return await task
+            task.add_done_callback(_note_end)
+            raise CallerGone
         except asyncio.CancelledError:
-            if self._cut_short:
-                raise GatewayError(Code.UNAVAILABLE) from None
-            if gone.done():
-                raise CallerGone from None
-            raise
+            if not task.done():
+                task.cancel()
+            return await task
         finally:
-            wanted = False
             gone.cancel()
+
+    async def _credits(self, request: Request, state: State) -> Response:
+        principal = self._authenticate(request, state)
+        balance = await state.chat.balance(principal)
+        return Response(200, encode(balance_json(balance)))
+
+    async def _quote(self, request: Request, state: State) -> Response:
+        principal = self._authenticate(request, state)
+        wish = parse_chat_body(await request.json_body(state.body_bytes_max))
+        plan, quote = state.chat.quote(wish)
+        available = (await state.chat.balance(principal)).available_micro if state.chat.cashier else None
+        return Response(200, encode(quote_json(plan.task.name, quote, available)))
 
     async def _tasks(self, request: Request, state: State) -> Response:
         self._authenticate(request, state)
@@ -211,6 +245,12 @@ def _this_task() -> asyncio.Task[object]:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - ASGI servers run an application in a task
     return task
+
+
+def _note_end(task: asyncio.Task[Answer]) -> None:
+    """A call that went on without its caller: its error has been written to its row, and nobody else asks."""
+    if not task.cancelled() and task.exception() is not None:
+        _log.info("a call whose caller had left ended with %r", task.exception())
 
 
 def _bearer(request: Request) -> str:

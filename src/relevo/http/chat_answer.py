@@ -1,18 +1,22 @@
 """The 200 body of `POST /api/ai/chat`, and the shape in which attempts are told to callers."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from relevo.core.ledger import Balance
 from relevo.core.record import Attempt
 from relevo.core.types import Usage
 from relevo.http.messages import Response
+from relevo.ledger.pricing import credits_of
 from relevo.service.chat import Answer
+from relevo.service.payment import Credits, Quote
 
 encode = msgspec.json.Encoder().encode
 
 
-def answer_response(answer: Answer, request_id: str, *, demo: bool) -> Response:
+def answer_response(answer: Answer, *, demo: bool) -> Response:
     """A whole answer. `content`, `provider` and `usage` are the original app's contract."""
     completion = answer.completion
     body: dict[str, Any] = {
@@ -21,11 +25,11 @@ def answer_response(answer: Answer, request_id: str, *, demo: bool) -> Response:
         "model": answer.target.upstream_model,
         "usage": _usage(completion.usage),
         "finish_reason": completion.finish_reason,
-        "request_id": request_id,
-        "interaction_id": request_id,
+        "request_id": answer.request_id,
+        "interaction_id": answer.request_id,
         "task": answer.task,
         "attempts": attempts_json(answer.attempts),
-        "credits": None,
+        "credits": credits_json(answer.credits),
     }
     if completion.tool_calls:
         body["tool_calls"] = [
@@ -40,7 +44,62 @@ def answer_response(answer: Answer, request_id: str, *, demo: bool) -> Response:
         (b"x-relevo-provider", answer.target.provider.encode("latin-1", "replace")),
         (b"x-relevo-attempts", b"%d" % sum(a.outcome != "skipped" for a in answer.attempts)),
     ]
+    if answer.credits is not None:
+        headers.append((b"x-credits-charged", encode(body["credits"]["charged"])))
+        headers.append((b"x-credits-remaining", encode(body["credits"]["remaining"])))
+    if answer.replayed:
+        headers.append((b"idempotent-replayed", b"true"))
     return Response(200, encode(body), headers)
+
+
+def credits_json(credits: Credits | None) -> dict[str, Any] | None:  # noqa: A002 - the field's name
+    """What a call cost, in credits."""
+    if credits is None:
+        return None
+    return {"charged": credits_of(credits.charged_micro), "remaining": credits_of(credits.remaining_micro)}
+
+
+def balance_json(balance: Balance) -> dict[str, Any]:
+    """The body of `GET /api/ai/credits`."""
+    return {
+        "balance": credits_of(balance.balance_micro),
+        "held": credits_of(balance.held_micro),
+        "available": credits_of(balance.available_micro),
+        "buckets": [
+            {
+                "kind": bucket.kind,
+                "remaining": credits_of(bucket.remaining_micro),
+                "expires_at": moment(bucket.expires_at_ms),
+            }
+            for bucket in balance.buckets
+        ],
+        "resets_at": moment(balance.resets_at_ms),
+    }
+
+
+def quote_json(task: str, quote: Quote, available_micro: int | None) -> dict[str, Any]:
+    """The body of `POST /api/ai/quote`. While credits are off nothing is required and nothing is there."""
+    return {
+        "task": task,
+        "required": credits_of(quote.required_micro),
+        "available": None if available_micro is None else credits_of(available_micro),
+        "chain": [
+            {
+                "provider": offer.step.target.provider,
+                "model": offer.step.target.upstream_model,
+                "credits": None if offer.required_micro is None else credits_of(offer.required_micro),
+                "skipped": offer.step.skipped,
+            }
+            for offer in quote.offers
+        ],
+    }
+
+
+def moment(at_ms: int | None) -> str | None:
+    """A moment as ISO 8601 in UTC."""
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def attempts_json(attempts: tuple[Attempt, ...] | list[Attempt]) -> list[dict[str, Any]]:

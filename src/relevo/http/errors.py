@@ -1,13 +1,24 @@
 """The one shape of errors on `/api/ai/*`: `error` is a string for people, `code` is for programs."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from relevo.core.errors import Code, GatewayError
-from relevo.http.chat_answer import attempts_json, encode
+from relevo.http.chat_answer import attempts_json, encode, moment
 from relevo.http.messages import Response
 from relevo.http.texts import Locale, choose_locale, text_of
 
-_RETRY_AFTER_S = b"2"
+_CHALLENGE: Final = ((b"www-authenticate", b"Bearer"),)
+_HEADERS: Final[dict[Code, tuple[tuple[bytes, bytes], ...]]] = {
+    Code.ALL_PROVIDERS_FAILED: ((b"x-should-retry", b"false"),),  # every provider was tried already
+    Code.UNAVAILABLE: ((b"retry-after", b"2"),),
+    Code.IDEMPOTENCY_IN_FLIGHT: ((b"retry-after", b"1"),),
+    Code.BODY_TOO_LARGE: ((b"connection", b"close"),),
+    Code.UNAUTHENTICATED: _CHALLENGE,
+    Code.INVALID_TOKEN: _CHALLENGE,
+    Code.TOKEN_EXPIRED: _CHALLENGE,
+}
+_SHOWN: Final[dict[str, Callable[[Any], Any]]] = {"attempts": attempts_json, "resets_at": moment}
 
 
 def error_response(
@@ -20,7 +31,7 @@ def error_response(
         "request_id": request_id,
     }
     for name, value in error.extra.items():
-        body[name] = attempts_json(value) if name == "attempts" else value
+        body[name] = _SHOWN[name](value) if name in _SHOWN else value
     if error.values.get("field"):
         body["field"] = error.values["field"]
     if demo:
@@ -29,16 +40,12 @@ def error_response(
 
 
 def _headers(error: GatewayError) -> list[tuple[bytes, bytes]]:
+    headers = list(_HEADERS.get(error.code, ()))
     match error.code:
-        case Code.ALL_PROVIDERS_FAILED:
-            return [(b"x-should-retry", b"false")]  # every provider was tried already
-        case Code.UNAVAILABLE:
-            return [(b"retry-after", _RETRY_AFTER_S)]
-        case Code.BODY_TOO_LARGE:
-            return [(b"connection", b"close")]
+        case Code.RATE_LIMITED:
+            headers.append((b"retry-after", b"%d" % error.extra["retry_after_s"]))
         case Code.METHOD_NOT_ALLOWED:
-            return [(b"allow", str(error.values.get("allowed", "")).encode("latin-1"))]
-        case Code.UNAUTHENTICATED | Code.INVALID_TOKEN | Code.TOKEN_EXPIRED:
-            return [(b"www-authenticate", b"Bearer")]
-    # The rest of a body that came too slowly is still to come: its connection is of no more use.
-    return [(b"connection", b"close")] if error.text == "invalid_request.slow_body" else []
+            headers.append((b"allow", str(error.values.get("allowed", "")).encode("latin-1")))
+    if error.text == "invalid_request.slow_body":  # the rest is still to come: its connection is of no more use
+        headers.append((b"connection", b"close"))
+    return headers

@@ -46,6 +46,7 @@ class Request:
         self.id = request_id
         self._headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         self._receive = receive
+        self._body_read = asyncio.Event()
 
     def header(self, name: bytes) -> str:
         """The first header of this (lower-case) name, or an empty string."""
@@ -78,7 +79,8 @@ class Request:
             raise GatewayError(Code.INVALID_REQUEST, "invalid_request.slow_body", limit=int(BODY_S_MAX)) from None
 
     async def gone(self) -> None:
-        """Returns when the caller has closed the connection. Only once the body is read."""
+        """Returns when the caller has closed the connection, which shows only once the body is read."""
+        await self._body_read.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -99,4 +101,5 @@ class Request:
                 raise too_large
         if size > bytes_max:
             raise too_large
+        self._body_read.set()
         return b"".join(pieces)

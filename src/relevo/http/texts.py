@@ -120,6 +120,10 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "es": "El filtro de contenido de los proveedores rechazó la petición: cambia el texto.",
         "en": "The providers' content filter refused the request: change the text.",
     },
+    "invalid_request.idempotency_key": {
+        "es": "La cabecera {field} debe tener de 1 a {limit} caracteres ASCII sin espacios.",
+        "en": "The header {field} must be 1 to {limit} ASCII characters without spaces.",
+    },
     "unauthenticated": {
         "es": "Falta la sesión: envía la cabecera Authorization: Bearer <token de sesión>.",
         "en": "There is no session: send the header Authorization: Bearer <session token>.",
@@ -135,6 +139,34 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
     "forbidden": {
         "es": "Este token no permite usar la API: usa el token de sesión de un usuario.",
         "en": "This token may not use the API: use the session token of a user.",
+    },
+    "insufficient_credits": {
+        "es": "Créditos insuficientes: hacen falta {required} y hay {available}.",
+        "en": "Not enough credits: {required} are needed, {available} are there.",
+    },
+    "spend_limit": {
+        "es": "Has alcanzado el límite de gasto de hoy: inténtalo de nuevo mañana.",
+        "en": "You have reached today's spending limit: try again tomorrow.",
+    },
+    "user_blocked": {
+        "es": "Esta cuenta está bloqueada: escribe a quien administra esta aplicación.",
+        "en": "This account is blocked: write to whoever operates this app.",
+    },
+    "idempotency_in_flight": {
+        "es": "Esta misma petición aún está en curso: espera un segundo y repítela.",
+        "en": "This very request is still running: wait a second and repeat it.",
+    },
+    "idempotency_mismatch": {
+        "es": "Esta Idempotency-Key ya se usó con otro cuerpo: usa una clave nueva para cada petición.",
+        "en": "This Idempotency-Key was used with another body: use a new key for every request.",
+    },
+    "rate_limited": {
+        "es": "Demasiadas peticiones: espera {retry_after_s} s.",
+        "en": "Too many requests: wait {retry_after_s} s.",
+    },
+    "rate_limited.concurrency": {
+        "es": "Tienes demasiadas peticiones en curso (como máximo {limit}): espera a que termine una.",
+        "en": "Too many of your requests are running (at most {limit}): wait until one ends.",
     },
     "not_found": {
         "es": "Aquí no hay nada: la API está en POST /api/ai/chat.",

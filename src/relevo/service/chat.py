@@ -1,7 +1,9 @@
 """The spine: a wish comes in, the targets of its task are tried in order, the first whole answer goes out."""
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,17 +11,23 @@ from relevo.catalog.prices import PriceTable
 from relevo.config.schema import Timeouts
 from relevo.core.clock import Clock
 from relevo.core.errors import Code, Fault, GatewayError, UpstreamError
+from relevo.core.ledger import Balance, Claimed, Ledger, StoreUnavailable
+from relevo.core.limits import Limiter, UserLimits
 from relevo.core.record import Attempt, Observer
 from relevo.core.secret import Redactor
 from relevo.core.types import Call, ChatWish, Completion, Principal, Target, ToolCall
+from relevo.ledger.wallet import Wallet
 from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
 from relevo.providers.registry import Provider
 from relevo.routing.plan import Plan, make_plan
 from relevo.routing.tasks import Task
 from relevo.service.attempt import run_attempt
 from relevo.service.deadlines import LAST_TARGET_FACTOR, Deadlines, Watch
+from relevo.service.limits import refusal
+from relevo.service.once import Once
+from relevo.service.payment import Cashier, Credits, Offer, Quote
 from relevo.service.prepare import prepare
-from relevo.service.visit import Visit
+from relevo.service.visit import CANCELLED, Visit
 from relevo.upstream.base import Transport
 
 _log = logging.getLogger(__name__)
@@ -35,6 +43,11 @@ class Answer:
     attempts: tuple[Attempt, ...]
     ignored: tuple[str, ...]
     """Fields of the caller that a lock of the task ignored."""
+    request_id: str
+    credits: Credits | None = None
+    """None: credits are off."""
+    replayed: bool = False
+    """It had been given before, to the same call with the same idempotency key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +57,9 @@ class Ports:
     transport: Transport
     clock: Clock
     observers: Sequence[Observer]
+    ledger: Ledger
+    wallet: Wallet
+    limiter: Limiter
 
 
 class ChatService:
@@ -57,6 +73,8 @@ class ChatService:
         prices: PriceTable,
         timeouts: Timeouts,
         ports: Ports,
+        limits: UserLimits,
+        cashier: Cashier | None = None,
         demo: bool = False,
     ) -> None:
         self.tasks = tasks
@@ -64,6 +82,10 @@ class ChatService:
         self.prices = prices
         self._timeouts = timeouts
         self._ports = ports
+        self._limits = limits
+        self.wallet = ports.wallet
+        self.cashier = cashier
+        """None: credits are off."""
         self._redactor = Redactor([p.api_key for p in providers.values() if p.api_key])
         self.demo = demo
 
@@ -71,27 +93,118 @@ class ChatService:
         """Open a request of a known caller. Use as a context manager: it is written down when it ends."""
         return Visit(principal, request_id, self._ports.clock, self._ports.observers, demo=self.demo)
 
+    @asynccontextmanager
+    async def admitted(self, visit: Visit) -> AsyncIterator[None]:
+        """The time in which a request counts against the limits of its user.
+
+        Raises:
+            GatewayError: `rate_limited`, `user_blocked`, `unavailable`.
+        """
+        limiter, owner = self._ports.limiter, visit.principal
+        try:
+            entered = await limiter.enter(owner, self._limits)
+        except StoreUnavailable:
+            raise GatewayError(Code.UNAVAILABLE) from None
+        if not entered.allowed:
+            raise refusal(entered, self._limits)
+        try:
+            yield
+        finally:
+            limiter.leave(owner, self._limits)
+
+    async def balance(self, owner: Principal) -> Balance:
+        """A caller's account. While credits are off it is empty.
+
+        Raises:
+            GatewayError: `unavailable`.
+        """
+        if self.cashier is None:
+            return Balance(balance_micro=0, held_micro=0, buckets=(), resets_at_ms=None)
+        try:
+            return await self._ports.ledger.balance(owner, self.cashier.terms)
+        except StoreUnavailable:
+            raise GatewayError(Code.UNAVAILABLE) from None
+
+    def quote(self, wish: ChatWish) -> tuple[Plan, Quote]:
+        """What a wish would cost at most. Nobody is called, nothing is set aside; raises as `plan`."""
+        plan = self.plan(wish)
+        call, _ = prepare(wish, plan.task)
+        if self.cashier is None:
+            offers = tuple(Offer(step=step, required_micro=None if step.skipped else 0) for step in plan.steps)
+            return plan, Quote(offers=offers, required_micro=0, cost_guess_nano_usd=0)
+        return plan, self.cashier.quote(plan, call)
+
     def plan(self, wish: ChatWish) -> Plan:
         """What would be tried. Raises as `chat` does for an unknown task, provider or model."""
         return make_plan(wish, self.tasks, self.providers)
 
-    async def chat(self, visit: Visit, wish: ChatWish) -> Answer:
+    async def chat(self, visit: Visit, wish: ChatWish, once: Once | None = None) -> Answer:
         """Answer a wish.
 
+        Args:
+            visit: The request of a known caller.
+            wish: What it wants.
+            once: The idempotency key that it names. None: it names none.
+
         Raises:
-            GatewayError: The wish cannot be planned, every target blamed it, or nothing answered.
+            GatewayError: The wish cannot be planned or paid, every target blamed it, or nothing answered.
         """
         plan = self.plan(wish)
         visit.task = plan.task.name
         call, ignored = prepare(wish, plan.task)
-        completion, target = await self._first_answer(visit, plan, call)
-        return Answer(
-            completion=completion,
-            target=target,
-            task=plan.task.name,
-            attempts=tuple(visit.attempts),
-            ignored=tuple(ignored),
-        )
+        if once is None:
+            return await self._answer(visit, plan, call, ignored, None)
+        claimed = await self.wallet.claim(once.claim)
+        match claimed.state:
+            case "answered":
+                return self._again(once, claimed)
+            case "in_flight":
+                raise GatewayError(Code.IDEMPOTENCY_IN_FLIGHT)
+            case "mismatch":
+                raise GatewayError(Code.IDEMPOTENCY_MISMATCH, field="Idempotency-Key")
+        try:
+            answer = await self._answer(visit, plan, call, ignored, once)
+        except BaseException:
+            self.wallet.free(once.claim)
+            raise
+        self.wallet.done(once.claim)
+        return answer
+
+    async def _answer(self, visit: Visit, plan: Plan, call: Call, ignored: list[str], once: Once | None) -> Answer:
+        """Hold, ask, settle. The hold is durable before the first byte, the charge before this returns."""
+        payment = None
+        if self.cashier is not None:
+            payment = await self.cashier.hold(visit.principal, visit.id, plan, call)
+            plan = payment.plan
+        try:
+            completion, target = await self._first_answer(visit, plan, call)
+            answer = Answer(
+                completion=completion,
+                target=target,
+                task=plan.task.name,
+                attempts=tuple(visit.attempts),
+                ignored=tuple(ignored),
+                request_id=visit.id,
+            )
+            kept = once.seal(answer) if once else None
+            if payment is not None:
+                return replace(answer, credits=await payment.settle(visit.attempts, kept))
+            if kept is not None:
+                await self.wallet.keep(kept)
+        except BaseException:
+            if payment is not None:  # after a charge this changes nothing: the first closing counts
+                payment.release(visit.attempts)
+            raise
+        return answer
+
+    def _again(self, once: Once, claimed: Claimed) -> Answer:
+        """An answer that was kept, with the credits that its caller was told."""
+        assert claimed.sealed is not None  # noqa: S101 - the state says so
+        answer: Answer = once.open(claimed.sealed, claimed.request_id, Answer)
+        credits = None  # noqa: A001 - the field's name
+        if claimed.charged_micro is not None and claimed.available_micro is not None:
+            credits = Credits(charged_micro=claimed.charged_micro, remaining_micro=claimed.available_micro)  # noqa: A001
+        return replace(answer, credits=credits, replayed=True)
 
     async def _first_answer(self, visit: Visit, plan: Plan, call: Call) -> tuple[Completion, Target]:
         """Try every target once, in order, while the one deadline over all of them lasts."""
@@ -140,7 +253,7 @@ class ChatService:
         provider = self.providers[target.provider]
         started_s = self._ports.clock.now_s()
         watch = Watch(deadlines, self._ports.clock)
-        note: dict[str, Any] = {"outcome": "failed", "code": "cancelled"}
+        note: dict[str, Any] = {"outcome": "failed", "code": CANCELLED}
         try:
             async with watch:
                 completion = self._without_secrets(
@@ -148,6 +261,9 @@ class ChatService:
                 )
         except UpstreamError as error:
             note = self._failure(error, watch)
+            raise
+        except asyncio.CancelledError:
+            note.update(phase=watch.phase.value, http_status=watch.http_status)
             raise
         except Exception as bug:
             # A bug in one target's path must not take the answer of the next one away.

@@ -10,11 +10,15 @@ _MIGRATION: Final = re.compile(r"(\d{4})_\w+\.sql")
 
 
 @cache
-def queries(backend: str, file: str) -> dict[str, str]:
-    """The statements of one file by name."""
-    text = _folder(backend).joinpath(file).read_text(encoding="utf-8")
-    pieces = _NAME.split(text)[1:]
-    return dict(zip(pieces[::2], pieces[1::2], strict=True))
+def queries(backend: str) -> dict[str, str]:
+    """The statements of a backend by name: those that all share, and over them its own."""
+    found: dict[str, str] = {}
+    for folder in ("common", backend):
+        for entry in sorted(_folder(folder).iterdir(), key=lambda entry: entry.name):
+            if entry.name.endswith(".sql") and not _MIGRATION.fullmatch(entry.name):
+                pieces = _NAME.split(entry.read_text(encoding="utf-8"))[1:]
+                found.update(zip(pieces[::2], pieces[1::2], strict=True))
+    return found
 
 
 @cache
@@ -28,5 +32,5 @@ def migrations(backend: str) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(found))
 
 
-def _folder(backend: str) -> resources.abc.Traversable:
-    return resources.files("relevo.store").joinpath("sql", backend)
+def _folder(name: str) -> resources.abc.Traversable:
+    return resources.files("relevo.store").joinpath("sql", name)

@@ -1,15 +1,11 @@
 """Reads the record for people: the newest requests, each with its tries in order."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-import apsw
-
+from relevo.core.ledger import Row
 from relevo.core.record import Attempt, RequestRecord
 from relevo.core.types import Usage
-from relevo.store.queries import queries
-from relevo.store.sqlite import StoreError, open_reader
+from relevo.store.base import Q, Steps, Store, Tx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,39 +19,34 @@ class Filter:
 
 
 class RecordReader:
-    """One connection for reading, usable while the server writes."""
+    """The record of a store, usable while the server writes."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises: StoreError: there is no record, or it cannot be read."""
-        self._connection = open_reader(path)
-        self._sql = queries("sqlite", "record.sql")
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-    def latest(self, wanted: Filter, *, limit: int) -> list[tuple[int, RequestRecord]]:
-        """The newest requests, oldest first, each with its place in the record. Raises: StoreError."""
-        return self._read("latest_requests", wanted, limit=limit)[::-1]
+    async def latest(self, wanted: Filter, *, limit: int) -> list[tuple[int, RequestRecord]]:
+        """The newest requests, oldest first, each with its place in the record. Raises: StoreUnavailable."""
+        return (await self._read("latest_requests", wanted, limit=limit))[::-1]
 
-    def after(self, place: int, wanted: Filter, *, limit: int) -> list[tuple[int, RequestRecord]]:
-        """What came next after a place, in order. Raises: StoreError."""
-        return self._read("requests_after", wanted, limit=limit, after=place)
+    async def after(self, place: int, wanted: Filter, *, limit: int) -> list[tuple[int, RequestRecord]]:
+        """What came next after a place, in order. Raises: StoreUnavailable."""
+        return await self._read("requests_after", wanted, limit=limit, after=place)
 
-    def _read(self, name: str, wanted: Filter, **place: int) -> list[tuple[int, RequestRecord]]:
+    async def _read(self, name: str, wanted: Filter, **place: int) -> list[tuple[int, RequestRecord]]:
         values = {"subject": wanted.subject, "issuer": wanted.issuer, "failed": int(wanted.failed), **place}
-        try:
-            rows = list(self._connection.execute(self._sql[name], values))
-            return [(row[0], self._with_attempts(_request(row[1:]))) for row in rows]
-        except apsw.Error as error:
-            raise StoreError(f"the record cannot be read: {error}") from error
 
-    def _with_attempts(self, record: RequestRecord) -> RequestRecord:
-        rows = self._connection.execute(self._sql["attempts_of"], (record.id,))
-        return replace(record, attempts=tuple(_attempt(row) for row in rows))
+        def steps(_now_ms: int) -> Steps[list[tuple[int, RequestRecord]]]:
+            found = []
+            for row in (yield Q(name, values)):
+                record = _request(row[1:])
+                attempts = yield Q("attempts_of", {"request_id": record.id})
+                found.append((row[0], replace(record, attempts=tuple(map(_attempt, attempts)))))
+            return found
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        return await self._store.read(Tx(steps))
 
 
-def _request(row: tuple[Any, ...]) -> RequestRecord:
+def _request(row: Row) -> RequestRecord:
     names = (
         "id",
         "started_at_ms",
@@ -71,7 +62,7 @@ def _request(row: tuple[Any, ...]) -> RequestRecord:
     return RequestRecord(**{**dict(zip(names, row, strict=True)), "demo": bool(row[-1])})
 
 
-def _attempt(row: tuple[Any, ...]) -> Attempt:
+def _attempt(row: Row) -> Attempt:
     names = (
         "number", "provider", "upstream_model", "outcome", "code", "phase", "http_status", "upstream_code",
         "detail", "ms",

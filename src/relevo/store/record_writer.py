@@ -1,17 +1,16 @@
-"""Writes the record behind the answers: one thread, one connection, as many rows a commit as are waiting."""
+"""Writes the record behind the answers, many rows a transaction. An answer never waits for its row."""
 
+import asyncio
+import contextlib
 import logging
-import queue
-import threading
-from pathlib import Path
-from typing import Final
-
-import apsw
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
 
 from relevo.core.clock import Clock
+from relevo.core.ledger import StoreUnavailable
 from relevo.core.record import Attempt, RequestRecord
-from relevo.store.queries import queries
-from relevo.store.sqlite import open_writer
+from relevo.store.base import Many, Q, Steps, Store, Tx
 
 QUEUE_ROWS_MAX: Final = 20_000
 """Requests waiting to be written; beyond it rows are dropped and counted, and answers go on."""
@@ -28,138 +27,146 @@ _log = logging.getLogger(__name__)
 
 
 class RecordWriter:
-    """An `Observer` that keeps requests and their attempts in SQLite."""
+    """An `Observer` that keeps requests and their attempts in the store."""
 
-    def __init__(self, path: Path, *, keep_days: int, clock: Clock) -> None:
-        """Opens the database at once, so that a bad path is an error of the start and not of a request.
-
-        Raises:
-            StoreError: The database cannot be used.
-        """
-        self._connection = open_writer(path)
+    def __init__(self, store: Store, *, keep_days: int, clock: Clock) -> None:
+        """Args: keep_days: rows older than this are deleted, a piece at a time."""
+        self._store = store
         self._keep_days = keep_days
         self._clock = clock
-        self._prune_at_s = 0.0
-        self._queue: queue.SimpleQueue[RequestRecord | None] = queue.SimpleQueue()
-        self._sql = queries("sqlite", "record.sql")
+        self._waiting: deque[RequestRecord] = deque()
+        self._work = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
         self.dropped = 0
-        """Rows lost since the start: the queue was full, or the disk refused them."""
+        """Rows lost since the start: too many were waiting, or the store refused them."""
         self.healthy = True
         """Whether the last write succeeded; a refused batch is tried until it does."""
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="relevo-record", daemon=True)
-        self._thread.start()
+
+    def start(self) -> None:
+        """Begin to write. Rows that come before this wait."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="relevo-record")
 
     def request_finished(self, record: RequestRecord, /) -> None:
         """See `Observer`. Returns at once; the row is on disk some milliseconds later."""
-        if self._queue.qsize() >= QUEUE_ROWS_MAX:
+        if len(self._waiting) >= QUEUE_ROWS_MAX:
             self.dropped += 1
             return
-        self._queue.put(record)
+        self._waiting.append(record)
+        self._work.set()
 
-    def close(self) -> None:
-        """Write what is waiting, then close. Bounded: a disk that hangs does not hold up the exit."""
+    async def aclose(self) -> None:
+        """Write what is waiting, then end. Bounded: a store that hangs does not hold up the exit."""
         self._closing.set()
-        self._queue.put(None)
-        self._thread.join(_CLOSE_S)
+        self._work.set()
+        if self._task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._task, _CLOSE_S)
 
-    def _run(self) -> None:
-        running = True
-        while running:
-            try:
-                batch: list[RequestRecord | None] = [self._queue.get(timeout=self._wait_s())]
-            except queue.Empty:
+    async def _run(self) -> None:
+        prune_at_s = self._clock.now_s()
+        while self._waiting or not self._closing.is_set():
+            if self._clock.now_s() >= prune_at_s:
+                prune_at_s = self._clock.now_s() + (0.01 if await self._prune() else _PRUNE_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._work.wait(), max(0.01, prune_at_s - self._clock.now_s()))
+            if not self._work.is_set():
                 continue
-            self._closing.wait(_GATHER_S)
-            while len(batch) < _BATCH_MAX and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            running = None not in batch
-            self._keep([record for record in batch if record is not None])
-        self._connection.close()
+            await self._pause(_GATHER_S)
+            self._work.clear()
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(_BATCH_MAX, len(self._waiting)))]
+                await self._keep(batch)
 
-    def _keep(self, records: list[RequestRecord]) -> None:
-        """Write a batch, again and again while the disk refuses it; meanwhile the queue fills to its bound."""
+    async def _pause(self, wait_s: float) -> bool:
+        """Wait, but not while closing. Whether it is closing."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), wait_s)
+        return self._closing.is_set()
+
+    async def _keep(self, records: list[RequestRecord]) -> None:
+        """Write a batch, again and again while the store refuses it; meanwhile rows wait up to their bound."""
         wait_s = _RETRY_S
-        while not self._write(records):
-            if self._closing.wait(wait_s):
-                if not self._write(records):
+        while not await self._write(records):
+            if await self._pause(wait_s):
+                if not await self._write(records):
                     self.dropped += len(records)
                 return
             wait_s = min(wait_s * 2, _RETRY_S_MAX)
 
-    def _write(self, records: list[RequestRecord]) -> bool:
+    async def _write(self, records: list[RequestRecord]) -> bool:
         """Whether there is nothing left to do for these rows: they are on disk, or can never be."""
         try:
-            with self._connection:
-                self._connection.executemany(self._sql["insert_request"], map(_request_row, records))
-                attempts = (_attempt_row(record.id, a) for record in records for a in record.attempts)
-                self._connection.executemany(self._sql["insert_attempt"], attempts)
-        except (apsw.ConstraintError, TypeError, ValueError, OverflowError):
-            if len(records) > 1:  # one of them does not fit the schema: it must not take the others along
-                written = [self._write([record]) for record in records]
-                return all(written)
-            self.dropped += 1
-            _log.exception("a row does not fit the schema of the record")
-        except apsw.Error as error:
+            await self._store.write(Tx(lambda _now_ms: _insert(records)))
+        except StoreUnavailable as error:
             if self.healthy:
                 _log.error("the record cannot be written, rows wait in memory: %s", error)
             self.healthy = False
             return False
+        except Exception:  # noqa: BLE001 - whatever a driver says of a bad row
+            if len(records) > 1:  # one of them does not fit the schema: it must not take the others along
+                written = [await self._write([record]) for record in records]
+                return all(written)
+            self.dropped += 1
+            _log.exception("a row does not fit the schema of the record")
         if not self.healthy:
             _log.warning("the record can be written again")
         self.healthy = True
         return True
 
-    def _wait_s(self) -> float:
-        """Prune if it is time to, and say how long the thread may then wait for rows."""
-        now_s = self._clock.now_s()
-        if now_s >= self._prune_at_s:
-            self._prune_at_s = now_s + (0.01 if self._prune() else _PRUNE_EVERY_S)
-        return max(0.01, self._prune_at_s - now_s)
-
-    def _prune(self) -> bool:
+    async def _prune(self) -> bool:
         """Delete a piece of what is too old. Whether there may be more."""
         before_ms = int(self._clock.wall_s() * 1000) - self._keep_days * _MS_PER_DAY
         try:
-            self._connection.execute(self._sql["delete_old"], {"before_ms": before_ms})
-        except apsw.Error as error:
+            return await self._store.write(Tx(lambda _now_ms: _delete_old(before_ms)))
+        except StoreUnavailable as error:
             _log.warning("old rows of the record were not deleted, later again: %s", error)
             return False
-        return self._connection.changes() > 0
 
 
-def _request_row(record: RequestRecord) -> tuple[str | int | None, ...]:
-    return (
-        record.id,
-        record.started_at_ms,
-        record.issuer,
-        record.subject,
-        record.task,
-        record.outcome,
-        record.code,
-        record.http_status,
-        record.ms,
-        int(record.demo),
-    )
+def _insert(records: Sequence[RequestRecord]) -> Steps[None]:
+    yield Many("insert_request", [_request_row(record) for record in records])
+    attempts = [_attempt_row(record.id, attempt) for record in records for attempt in record.attempts]
+    if attempts:
+        yield Many("insert_attempt", attempts)
 
 
-def _attempt_row(request_id: str, attempt: Attempt) -> tuple[str | int | None, ...]:
+def _delete_old(before_ms: int) -> Steps[bool]:
+    return bool((yield Q("delete_old", {"before_ms": before_ms})))
+
+
+def _request_row(record: RequestRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "started_at_ms": record.started_at_ms,
+        "issuer": record.issuer,
+        "subject": record.subject,
+        "task": record.task,
+        "outcome": record.outcome,
+        "code": record.code,
+        "http_status": record.http_status,
+        "ms": record.ms,
+        "demo": int(record.demo),
+    }
+
+
+def _attempt_row(request_id: str, attempt: Attempt) -> dict[str, Any]:
     usage = attempt.usage
-    return (
-        request_id,
-        attempt.number,
-        attempt.provider,
-        attempt.upstream_model,
-        attempt.outcome,
-        attempt.code,
-        attempt.phase,
-        attempt.http_status,
-        attempt.upstream_code,
-        attempt.detail,
-        attempt.ms,
-        usage.input_tokens if usage else None,
-        usage.output_tokens if usage else None,
-        usage.cached_input_tokens if usage else None,
-        usage.reasoning_output_tokens if usage else None,
-        attempt.cost_nano_usd,
-    )
+    return {
+        "request_id": request_id,
+        "number": attempt.number,
+        "provider": attempt.provider,
+        "upstream_model": attempt.upstream_model,
+        "outcome": attempt.outcome,
+        "code": attempt.code,
+        "phase": attempt.phase,
+        "http_status": attempt.http_status,
+        "upstream_code": attempt.upstream_code,
+        "detail": attempt.detail,
+        "ms": attempt.ms,
+        "input_tokens": usage.input_tokens if usage else None,
+        "output_tokens": usage.output_tokens if usage else None,
+        "cached_input_tokens": usage.cached_input_tokens if usage else None,
+        "reasoning_output_tokens": usage.reasoning_output_tokens if usage else None,
+        "cost_nano_usd": attempt.cost_nano_usd,
+    }

@@ -1,21 +1,230 @@
-"""SQLite: how a connection is opened and brought to the current schema.
+"""SQLite: one writer thread, transactions gathered into one commit, and how a file is opened.
 
 `apsw` and not the standard library's module, for the SQLite it carries: versions before 3.51.3 can corrupt
 a WAL database that more than one connection writes to.
 """
 
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
-from relevo.store.queries import migrations
+from relevo.core.clock import Clock
+from relevo.core.ledger import Row, StoreUnavailable
+from relevo.store.base import Many, Q, StoreError, T, Tx
+from relevo.store.queries import migrations, queries
 
 _BUSY_MS: Final = 2000
+_BATCH_MAX: Final = 64
+"""Transactions a commit; more would make the first of them wait for the last."""
+_CLOSE_S: Final = 10.0
+
+_log = logging.getLogger(__name__)
 
 
-class StoreError(Exception):
-    """The database cannot be used. The message says why and what to do."""
+@dataclass(slots=True)
+class _Job:
+    tx: Tx[Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class SqliteStore:
+    """A SQLite database behind the `Store` protocol."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Opens the file and brings it to the current schema.
+
+        Raises:
+            StoreError: It is no database, is newer than this version, or cannot be written.
+        """
+        self._path = path
+        self._clock = clock
+        self._connection = open_writer(path)
+        self._reader = open_reader(path)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock: int | None = None
+        self._healthy = True
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="relevo-store", daemon=True)
+        self._thread.start()
+
+    @property
+    def healthy(self) -> bool:
+        """See `Store.healthy`."""
+        return self._healthy
+
+    @property
+    def connections(self) -> tuple[apsw.Connection, apsw.Connection]:
+        """Writer and reader, for backups and checks."""
+        return self._connection, self._reader
+
+    def claim_alone(self) -> bool:
+        """Whether no other server uses this file; from now on none does while this one lives."""
+        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return False
+        self._lock = lock
+        return True
+
+    async def write(self, tx: Tx[T]) -> T:
+        """See `Store.write`."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(tx, future))
+        result: T = await future
+        return result
+
+    async def start(self) -> None:
+        """See `Store.start`. The file was opened with the object."""
+
+    async def read(self, tx: Tx[T]) -> T:
+        """See `Store.read`. At once, on this thread: a read never waits for a writer, and takes microseconds."""
+        return _read(tx, self._reader, self._clock)
+
+    async def aclose(self) -> None:
+        """See `Store.aclose`. Bounded: a disk that hangs does not hold up the exit."""
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join, _CLOSE_S)
+        self._reader.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            first = self._jobs.get()
+            batch = [] if first is None else [first]
+            running = first is not None
+            while running and len(batch) < _BATCH_MAX and not self._jobs.empty():
+                job = self._jobs.get()
+                running = job is not None
+                if job is not None:
+                    batch.append(job)
+            if batch:
+                self._commit(batch)
+                _deliver(batch)
+        with contextlib.suppress(apsw.Error):
+            self._connection.close()
+
+    def _commit(self, batch: list[_Job]) -> None:
+        """Run a batch in one transaction, each job in a savepoint: one that fails takes no other along."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                self._do(job)
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            with contextlib.suppress(apsw.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            if self._healthy:
+                _log.error("the store cannot be written: %s", error)
+            self._healthy = False
+            for job in batch:
+                job.error = StoreUnavailable(str(error))
+            return
+        if not self._healthy:
+            _log.warning("the store can be written again")
+        self._healthy = True
+
+    def _do(self, job: _Job) -> None:
+        try:
+            with self._connection:  # inside a transaction this is a savepoint
+                job.result = _run_steps(job.tx, self._connection, self._clock)
+        except (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CorruptError, apsw.NotADBError):
+            raise  # nothing can be written: it is not about this job
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked
+            job.error = error
+
+
+class SqliteReader:
+    """A SQLite database that is read and never written, while a server may write to it."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Raises: StoreError: there is no database, or it cannot be read."""
+        self._connection = open_reader(path)
+        self._clock = clock
+
+    @property
+    def healthy(self) -> bool:
+        """See `Store.healthy`."""
+        return True
+
+    async def start(self) -> None:
+        """See `Store.start`."""
+
+    async def write(self, tx: Tx[T]) -> T:
+        """Refused: `StoreUnavailable`."""
+        raise StoreUnavailable(f"opened for reading, not for {tx.steps!r}")
+
+    async def read(self, tx: Tx[T]) -> T:
+        """See `Store.read`."""
+        return _read(tx, self._connection, self._clock)
+
+    async def aclose(self) -> None:
+        """See `Store.aclose`."""
+        self._connection.close()
+
+
+def _read(tx: Tx[T], connection: apsw.Connection, clock: Clock) -> T:
+    try:
+        return _run_steps(tx, connection, clock)
+    except apsw.Error as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+def _run_steps(tx: Tx[T], connection: apsw.Connection, clock: Clock) -> T:
+    sql = queries("sqlite")
+    steps: Generator[Q | Many, list[Row], T] = tx.steps(int(clock.wall_s() * 1000))
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, Many):
+                connection.executemany(sql[step.name], step.rows)
+                rows: list[Row] = []
+            else:
+                rows = list(connection.execute(sql[step.name], step.values))
+            step = steps.send(rows)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def _deliver(batch: list[_Job]) -> None:
+    """Wake up whoever waits, loop by loop (there is one but in tests)."""
+    loops = {id(job.future.get_loop()): job.future.get_loop() for job in batch}
+    for loop in loops.values():
+        jobs = [job for job in batch if job.future.get_loop() is loop]
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_resolve, jobs)
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():  # cancelled: its caller has gone, and the transaction stands
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
 
 
 def open_writer(path: Path) -> apsw.Connection:
@@ -45,7 +254,7 @@ def open_reader(path: Path) -> apsw.Connection:
         StoreError: There is no database, or it cannot be read.
     """
     if not path.is_file():
-        raise StoreError(f"{path}: there is no record yet. `relevo serve` makes it with its first request")
+        raise StoreError(f"{path}: there is no database yet. `relevo serve` makes it")
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         connection.set_busy_timeout(_BUSY_MS)

@@ -1,25 +1,29 @@
 -- name: insert_request
 INSERT INTO request (id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (:id, :started_at_ms, :issuer, :subject, :task, :outcome, :code, :http_status, :ms, :demo);
 
 -- name: insert_attempt
 INSERT INTO attempt (
     request_id, number, provider, upstream_model, outcome, code, phase, http_status, upstream_code, detail, ms,
     input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens, cost_nano_usd
 )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (
+    :request_id, :number, :provider, :upstream_model, :outcome, :code, :phase, :http_status, :upstream_code,
+    :detail, :ms, :input_tokens, :output_tokens, :cached_input_tokens, :reasoning_output_tokens, :cost_nano_usd
+);
 
 -- name: delete_old
 -- A bounded piece at a time, so that the writer is never held up for long.
-DELETE FROM request WHERE id IN (SELECT id FROM request WHERE started_at_ms < :before_ms LIMIT 1000);
+DELETE FROM request WHERE id IN (SELECT id FROM request WHERE started_at_ms < :before_ms LIMIT 1000)
+RETURNING 1;
 
 -- name: requests_after
 -- What came after a place in the record, in its order: nothing is passed over, however much there is.
 SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo
 FROM request
 WHERE seq > :after
-  AND (:subject IS NULL OR subject = :subject)
-  AND (:issuer IS NULL OR issuer = :issuer)
+  AND (CAST(:subject AS TEXT) IS NULL OR subject = :subject)
+  AND (CAST(:issuer AS TEXT) IS NULL OR issuer = :issuer)
   AND (:failed = 0 OR outcome = 'failed' OR EXISTS (
         SELECT 1 FROM attempt WHERE request_id = request.id AND outcome = 'failed'))
 ORDER BY seq
@@ -29,8 +33,8 @@ LIMIT :limit;
 -- The newest rows, newest first. An empty filter matches everything.
 SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo
 FROM request
-WHERE (:subject IS NULL OR subject = :subject)
-  AND (:issuer IS NULL OR issuer = :issuer)
+WHERE (CAST(:subject AS TEXT) IS NULL OR subject = :subject)
+  AND (CAST(:issuer AS TEXT) IS NULL OR issuer = :issuer)
   AND (:failed = 0 OR outcome = 'failed' OR EXISTS (
         SELECT 1 FROM attempt WHERE request_id = request.id AND outcome = 'failed'))
 ORDER BY seq DESC
@@ -40,5 +44,5 @@ LIMIT :limit;
 SELECT number, provider, upstream_model, outcome, code, phase, http_status, upstream_code, detail, ms,
        input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens, cost_nano_usd
 FROM attempt
-WHERE request_id = ?
+WHERE request_id = :request_id
 ORDER BY number;

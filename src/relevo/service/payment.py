@@ -1,0 +1,222 @@
+"""What a call costs its caller: the most that is set aside before it, and what is charged after it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from relevo.core.errors import Code, GatewayError, Phase
+from relevo.core.ledger import Closed, Closing, Cost, HoldOrder, KeptAnswer, Terms
+from relevo.core.record import Attempt
+from relevo.core.types import Call, Principal, Target
+from relevo.ledger.pricing import Tariff
+from relevo.ledger.wallet import HOLD_TTL_S, Wallet
+from relevo.routing.plan import Plan, Step
+
+METERED_OUTPUT_TOKENS: Final = 8192
+"""Limit of a metered answer where neither the caller nor the target names one: a hold needs a ceiling."""
+CLAMPED_OUTPUT_TOKENS_MIN: Final = 16
+"""An answer that the account allows fewer tokens is not begun."""
+
+CostMax = Callable[[Call, Target], int | None]
+"""The most that an answer of a target may cost us, in nano-USD. None: its price is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credits:
+    """What a call cost its caller."""
+
+    charged_micro: int
+    remaining_micro: int
+    """What is available after it: balance minus holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What one step of a plan would cost its caller at most."""
+
+    step: Step
+    required_micro: int | None
+    """None: the step is skipped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a plan would cost its caller at most."""
+
+    offers: tuple[Offer, ...]
+    required_micro: int
+    """For the dearest of the targets that may be asked."""
+    cost_guess_nano_usd: int
+    """What the first target will have charged us for reading the request, should we die before its answer."""
+
+
+class Cashier:
+    """Turns plans into holds and answers into charges, by the tariffs of one configuration."""
+
+    def __init__(
+        self,
+        *,
+        wallet: Wallet,
+        tariffs: Mapping[str, Tariff],
+        terms: Terms,
+        cost_max: CostMax,
+        topup_url: str | None,
+    ) -> None:
+        self.wallet = wallet
+        self.terms = terms
+        self.topup_url = topup_url
+        self._tariffs = tariffs
+        self._cost_max = cost_max
+
+    def quote(self, plan: Plan, call: Call) -> Quote:
+        """The price of a plan before it is carried out."""
+        tariff = self._tariffs[plan.task.name]
+        offers = tuple(Offer(step=step, required_micro=self._required(step, call, tariff)) for step in plan.steps)
+        first = next((offer.step.target for offer in offers if offer.required_micro is not None), None)
+        reading = replace(first, max_tokens=1) if first else None
+        return Quote(
+            offers=offers,
+            required_micro=max((o.required_micro for o in offers if o.required_micro is not None), default=0),
+            cost_guess_nano_usd=(self._cost_max(call, reading) or 0) if reading else 0,
+        )
+
+    async def hold(self, owner: Principal, request_id: str, plan: Plan, call: Call) -> "Payment":
+        """Set aside what the dearest target of the plan may cost.
+
+        Raises:
+            GatewayError: `insufficient_credits`, `spend_limit`, `user_blocked`, `unavailable`.
+        """
+        tariff = self._tariffs[plan.task.name]
+        plan = plan if tariff.fixed_micro is not None else bounded(plan, call)
+        quote = self.quote(plan, call)
+        if all(offer.required_micro is None for offer in quote.offers):
+            return Payment(self, plan, tariff, "", quote)  # nobody will be asked, so nothing is to be paid
+        floor = self._floor(plan, call, tariff) if tariff.clamp and tariff.fixed_micro is None else None
+        order = HoldOrder(
+            id=request_id,
+            task=plan.task.name,
+            amount_micro=quote.required_micro,
+            floor_micro=floor,
+            cost_guess_nano_usd=quote.cost_guess_nano_usd,
+            node=self.wallet.node,
+            ttl_ms=round(HOLD_TTL_S * 1000),
+        )
+        held = await self.wallet.reserve(owner, order, self.terms, topup_url=self.topup_url)
+        if held.amount_micro < quote.required_micro:
+            plan = self._clamped(plan, call, tariff, held.amount_micro)
+        return Payment(self, plan, tariff, request_id, quote)
+
+    def _required(self, step: Step, call: Call, tariff: Tariff) -> int | None:
+        if step.skipped is not None:
+            return None
+        if tariff.fixed_micro is not None:
+            return tariff.fixed_micro
+        cost = self._cost_max(call, _with_limit(step.target, call))
+        if cost is None:  # refused at load; a price that is not known is never taken for nothing
+            raise GatewayError(Code.INTERNAL_ERROR)
+        return tariff.price_micro(cost)
+
+    def _floor(self, plan: Plan, call: Call, tariff: Tariff) -> int:
+        """What the cheapest of the targets costs for the shortest answer worth giving."""
+        shortest = [
+            self._cost_max(call, _cut(step.target, CLAMPED_OUTPUT_TOKENS_MIN)) or 0
+            for step in plan.steps
+            if step.skipped is None
+        ]
+        return tariff.price_micro(min(shortest))
+
+    def _clamped(self, plan: Plan, call: Call, tariff: Tariff, amount_micro: int) -> Plan:
+        """The plan with every answer cut to what was set aside; a target that is too dear is passed over."""
+        budget = tariff.budget_nano_usd(amount_micro)
+        steps = []
+        for step in plan.steps:
+            if step.skipped is None:
+                affordable = self._affordable(call, step.target, budget)
+                if affordable < CLAMPED_OUTPUT_TOKENS_MIN:
+                    steps.append(replace(step, skipped="credits"))
+                else:
+                    steps.append(replace(step, target=_cut(step.target, affordable)))
+            else:
+                steps.append(step)
+        return replace(plan, steps=tuple(steps))
+
+    def _affordable(self, call: Call, target: Target, budget_nano_usd: int) -> int:
+        """The most output tokens that stay within a budget, by halving: prices rise with the length."""
+        low, high = 0, target.max_tokens or METERED_OUTPUT_TOKENS
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = (self._cost_max(call, _cut(target, middle)) or 0) <= budget_nano_usd
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return low
+
+
+class Payment:
+    """The hold of one call, from before its first byte to its end. It ends once: by `settle` or by `release`."""
+
+    def __init__(self, cashier: Cashier, plan: Plan, tariff: Tariff, hold_id: str, quote: Quote) -> None:
+        self.plan = plan
+        """What may be asked with the money that was set aside."""
+        self._cashier = cashier
+        self._tariff = tariff
+        self._hold_id = hold_id
+        self._quote = quote
+
+    async def settle(self, attempts: Sequence[Attempt], kept: KeptAnswer | None) -> Credits:
+        """Charge for the answer; durable when this returns. Raises: GatewayError: `unavailable`."""
+        served = next(attempt for attempt in attempts if attempt.outcome == "ok")
+        cost = served.cost_nano_usd or 0
+        closing = Closing(charge_micro=self._tariff.price_micro(cost), costs=self._costs(attempts), answer=kept)
+        closed: Closed = await self._cashier.wallet.close(self._hold_id, closing, self._cashier.terms)
+        return Credits(charged_micro=closed.charged_micro, remaining_micro=closed.available_micro)
+
+    def release(self, attempts: Sequence[Attempt]) -> None:
+        """Nothing was delivered: nothing is charged, and what tries have cost is written off."""
+        if self._hold_id:
+            closing = Closing(charge_micro=0, costs=self._costs(attempts))
+            self._cashier.wallet.release(self._hold_id, closing, self._cashier.terms)
+
+    def _costs(self, attempts: Sequence[Attempt]) -> list[Cost]:
+        """What each try cost with its provider: guessed for those that may bill without having answered."""
+        costs = []
+        for attempt in attempts:
+            if attempt.outcome == "skipped":
+                continue
+            answered = attempt.outcome == "ok"
+            if not answered and not _may_bill(attempt):
+                continue
+            costs.append(
+                Cost(
+                    number=attempt.number,
+                    provider=attempt.provider,
+                    upstream_model=attempt.upstream_model,
+                    nano_usd=(attempt.cost_nano_usd or 0) if answered else self._quote.cost_guess_nano_usd,
+                    borne_by="caller" if answered else "house",
+                    estimated=not answered,
+                )
+            )
+        return costs
+
+
+def bounded(plan: Plan, call: Call) -> Plan:
+    """The plan of a metered call, in which every answer has a limit: that of the hold, and sent to the provider."""
+    steps = tuple(replace(step, target=_with_limit(step.target, call)) for step in plan.steps)
+    return replace(plan, steps=steps)
+
+
+def _with_limit(target: Target, call: Call) -> Target:
+    if target.max_tokens is None and call.params.max_tokens is None:
+        return replace(target, max_tokens=METERED_OUTPUT_TOKENS)
+    return target
+
+
+def _cut(target: Target, max_tokens: int) -> Target:
+    return replace(target, max_tokens=min(max_tokens, target.max_tokens or max_tokens))
+
+
+_BEFORE_THE_REQUEST: Final = (Phase.CONNECT.value, None)
+_OK: Final = 200
+
+
+def _may_bill(attempt: Attempt) -> bool:
+    """Whether a failed try may cost us: the request reached the provider, and it did not answer with an error."""
+    return attempt.phase not in _BEFORE_THE_REQUEST and attempt.http_status in (None, _OK)

@@ -292,7 +292,7 @@ class Ledger(Protocol):
     async def balance(self, owner: Principal, terms: Terms) -> Balance:
         """The account as it is now; a person's first call creates it."""
 
-    async def act(self, act: Act) -> Done:
+    async def act(self, act: Act, terms: Terms) -> Done:
         """Do what somebody orders, once. Raises `ActRefused`."""
 
     async def is_blocked(self, owner: Principal) -> bool:

@@ -9,11 +9,8 @@ from relevo.core.ledger import MICRO_MAX, Act, ActRefused, Block, Done, Grant, R
 from relevo.store.base import Q, Steps
 from relevo.store.ledger_steps import By, Movement, account_of, assigned, enter, enter_grant, rolled, save
 
-_ACCOUNT = Terms()
-"""An act rolls the account for expiry only: what a person is owed comes with the person's own next call."""
 
-
-def perform(now_ms: int, act: Act) -> Steps[Done]:
+def perform(now_ms: int, act: Act, terms: Terms) -> Steps[Done]:
     """Do an act, or tell what it did when it was done before.
 
     Raises:
@@ -27,7 +24,7 @@ def perform(now_ms: int, act: Act) -> Steps[Done]:
         if account_id != account.id or done != what:
             raise ActRefused(f"the key {act.key} was used for something else: take a new one")
         return Done(moved_micro=moved, before_micro=before, after_micro=after, replayed=True)
-    account = yield from rolled(account, None, _ACCOUNT, now_ms)
+    account = yield from rolled(account, None, terms, now_ms)
     before = account.balance_micro
     account = yield from _change(account, act, now_ms)
     if abs(account.balance_micro) > MICRO_MAX:

@@ -20,6 +20,7 @@ from relevo.core.ledger import (
 )
 from relevo.core.types import Principal
 from relevo.store import act_steps, idempotency_steps, ledger_quick, ledger_steps
+from relevo.store.audit import Audit, audit
 from relevo.store.base import Many, Steps, Store, Tx
 
 
@@ -68,9 +69,9 @@ class StoredLedger:
         """See `Ledger.balance`."""
         return await self._store.write(Tx(partial(ledger_steps.balance, owner=owner, terms=terms)))
 
-    async def act(self, act: Act) -> Done:
+    async def act(self, act: Act, terms: Terms) -> Done:
         """See `Ledger.act`."""
-        return await self._store.write(Tx(partial(act_steps.perform, act=act)))
+        return await self._store.write(Tx(partial(act_steps.perform, act=act, terms=terms)))
 
     async def is_blocked(self, owner: Principal) -> bool:
         """See `Ledger.is_blocked`."""
@@ -79,6 +80,10 @@ class StoredLedger:
     async def entries(self, owner: Principal, limit: int) -> list[Entry]:
         """The newest movements of an account, newest first."""
         return await self._store.read(Tx(partial(ledger_steps.entries, owner=owner, limit=limit)))
+
+    async def audit(self) -> Audit:
+        """Recompute everything from the entries."""
+        return await self._store.read(Tx(audit))
 
     async def claim(self, claim: Claim) -> Claimed:
         """See `Keys.claim`."""

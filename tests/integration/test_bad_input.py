@@ -182,7 +182,7 @@ async def test_a_caller_who_leaves_in_mid_body_runs_nothing(gateway: Gateway) ->
     await writer.wait_closed()
     await gateway.chat(prompt="Hola")
 
-    assert {(r.code, r.http_status) for r in gateway.records()} == {("cancelled", 499), (None, 200)}
+    assert {(r.code, r.http_status) for r in (await gateway.records())} == {("cancelled", 499), (None, 200)}
 
 
 async def test_other_content_types_are_415(gateway: Gateway) -> None:
@@ -274,7 +274,7 @@ async def test_a_bug_is_a_fixed_text_and_a_request_id(gateway: Gateway, monkeypa
     assert answer.status == 500
     assert answer.json["code"] == "internal_error"
     assert b"secret detail" not in answer.body
-    (record,) = gateway.records()
+    (record,) = await gateway.records()
     assert (record.id, record.code, record.http_status) == (answer.json["request_id"], "internal_error", 500)
 
 
@@ -285,6 +285,6 @@ async def test_refused_requests_of_known_callers_are_on_record(gateway: Gateway)
     async with gateway.session.get(gateway.server.admin.url + "/metrics") as page:
         metrics = await page.text()
 
-    (record,) = gateway.records()
+    (record,) = await gateway.records()
     assert (record.code, record.http_status, record.attempts) == ("invalid_request", 400, ())
     assert 'relevo_refused_total{code="unauthenticated"} 1.0' in metrics

@@ -87,7 +87,7 @@ async def test_the_first_dead_the_second_broken_the_third_answers(tmp_path: Path
                 ("c", "ok", None),
             ]
             assert answer.headers["x-relevo-attempts"] == "3"
-            (record,) = gateway.records()
+            (record,) = await gateway.records()
             assert [attempt.number for attempt in record.attempts] == [1, 2, 3]
             assert (record.subject, record.task, record.outcome, record.http_status) == ("ana", "T", "ok", 200)
             assert record.served is not None
@@ -106,7 +106,7 @@ async def test_all_failed_is_500_with_the_words_of_the_original(tmp_path: Path) 
         assert answer.json["code"] == "all_providers_failed"
         assert len(answer.json["attempts"]) == 2
         assert answer.headers["x-should-retry"] == "false"
-        (record,) = gateway.records()
+        (record,) = await gateway.records()
         assert (record.outcome, record.code, record.http_status) == ("failed", "all_providers_failed", 500)
 
 
@@ -315,7 +315,7 @@ async def test_prices_of_the_file_give_the_cost_in_the_record(tmp_path: Path) ->
         async with running(config_text({"a": a.base_url}, more=QUICK + price), tmp_path) as gateway:
             await gateway.chat(prompt="Hola")
 
-            (record,) = gateway.records()
+            (record,) = await gateway.records()
             assert record.served is not None
             assert record.served.cost_nano_usd == 7 * 100 + 3 * 400
 

@@ -85,7 +85,7 @@ async def test_a_caller_who_leaves_ends_the_call_at_the_provider(tmp_path: Path)
             writer.close()
 
             await asyncio.wait_for(a.left.wait(), 5)
-            (record,) = gateway.records()
+            (record,) = await gateway.records()
             assert (record.code, record.http_status) == ("cancelled", 499)
             assert [attempt.code for attempt in record.attempts] == ["cancelled"]
 

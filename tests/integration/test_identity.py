@@ -176,7 +176,7 @@ async def test_an_issuer_ends_the_development_secret(tmp_path: Path, provider: U
         # An anon or service_role key of Supabase is a valid token of the same secret, and no user.
         assert await ask(gateway, app_token(role="anon")) == (403, "forbidden")
         assert await ask(gateway, app_token(role="service_role")) == (403, "forbidden")
-        (record,) = [r for r in gateway.records() if r.outcome == "ok"][-1:]
+        (record,) = [r for r in (await gateway.records()) if r.outcome == "ok"][-1:]
         assert (record.issuer, record.subject) == ("app", "6f1c")
 
 

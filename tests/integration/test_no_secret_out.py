@@ -79,7 +79,7 @@ async def test_a_provider_that_repeats_our_key_cannot_give_it_away(
         async with running(config_text({"a": a.base_url, "b": b.base_url}), tmp_path) as gateway:
             answers = [await gateway.chat(prompt="x"), await gateway.chat(prompt="x", provider="a")]
 
-            rows = repr(gateway.records())
+            rows = repr(await gateway.records())
             served = place in ("response model", "the answer itself", "a tool call")
             assert [answer.status for answer in answers] == [200, 200 if served else answers[1].status]
             assert ("[redacted]" in str(answers[1].json)) is (place in ("the answer itself", "a tool call"))

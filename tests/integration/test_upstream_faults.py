@@ -110,7 +110,7 @@ async def test_the_next_target_answers_and_the_record_says_why(case: Case, tmp_p
             answer = await gateway.chat(prompt="Hola")
 
             assert (answer.status, answer.json["content"]) == (200, "ok")
-            (record,) = gateway.records()
+            (record,) = await gateway.records()
             failed = record.attempts[0]
             assert failed.outcome == "failed"
             assert (failed.code, failed.http_status, failed.phase) == (case.code, case.status, case.phase)
@@ -199,7 +199,7 @@ async def test_an_unknown_host_and_untrusted_tls_are_connect_failures(
             answer = await gateway.chat(prompt="Hola")
 
             assert answer.json["provider"] == "c"
-            (record,) = gateway.records()
+            (record,) = await gateway.records()
             dns, tls, _ = record.attempts
             assert (dns.code, dns.phase) == ("connect_failed", "connect")
             assert (tls.code, tls.phase) == ("connect_failed", "connect")

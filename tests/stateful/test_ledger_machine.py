@@ -91,7 +91,7 @@ class TwinLedger:
                     act_key=None,
                     actor="",
                     reason="",
-                )  # fmt: skip
+                )
             )
         return found[::-1][:limit]
 

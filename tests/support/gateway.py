@@ -68,14 +68,12 @@ class Gateway:
         assert CANARY not in f"{reply.headers}{reply.body!r}"
         return reply
 
-    def records(self) -> list[RequestRecord]:
+    async def records(self) -> list[RequestRecord]:
         """What the record holds once everything that waits is written (which stops the writer)."""
         assert self.server._writer is not None
-        self.server._writer.close()
-        reader = RecordReader(self.setup.config.database_path)
-        rows = [record for _, record in reader.latest(Filter(), limit=1000)]
-        reader.close()
-        return rows
+        await self.server._writer.aclose()
+        reader = RecordReader(self.server._books.store)
+        return [record for _, record in await reader.latest(Filter(), limit=1000)]
 
 
 def config_text(providers: dict[str, str], *, tasks: str = "", more: str = QUICK) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from relevo.config.schema import PriceRow
 from relevo.core.money import Price, nano_usd
 from relevo.core.net import is_loopback
-from relevo.core.types import Completion, Target
+from relevo.core.types import Completion, Target, Usage
 from relevo.providers.registry import Provider
 
 FREE = Price(input_nano_usd_per_mtok=0, output_nano_usd_per_mtok=0)
@@ -28,22 +28,28 @@ class PriceTable:
             return FREE
         return known
 
-    def cost_nano_usd(self, target: Target, completion: Completion) -> int | None:
-        """What this answer cost. None: the price is unknown."""
+    def cost_nano_usd(self, target: Target, used: Completion | Usage, *, images: int = 0) -> int | None:
+        """What this answer cost, with the fees for the request's pictures. None: the price is unknown."""
         price = self.of(target)
         if price is None:
             return None
-        usage = completion.usage
-        return price.cost_nano_usd(
-            input_tokens=usage.input_tokens,
-            cached_input_tokens=usage.cached_input_tokens,
-            output_tokens=usage.output_tokens,
-        )
+        usage = used.usage if isinstance(used, Completion) else used
+        return price.cost_nano_usd(usage, images=images)
 
 
 def _price(row: PriceRow) -> Price:
     return Price(
         input_nano_usd_per_mtok=nano_usd(row.input),
         output_nano_usd_per_mtok=nano_usd(row.output),
-        cached_input_nano_usd_per_mtok=None if row.cached_input is None else nano_usd(row.cached_input),
+        cached_input_nano_usd_per_mtok=_optional(row.cached_input),
+        cache_write_nano_usd_per_mtok=_optional(row.cache_write),
+        audio_input_nano_usd_per_mtok=_optional(row.audio_input),
+        reasoning_nano_usd_per_mtok=_optional(row.reasoning),
+        audio_output_nano_usd_per_mtok=_optional(row.audio_output),
+        image_nano_usd=nano_usd(row.per_image or 0),
+        minute_nano_usd=nano_usd(row.per_minute or 0),
     )
+
+
+def _optional(usd: float | None) -> int | None:
+    return None if usd is None else nano_usd(usd)

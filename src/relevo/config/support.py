@@ -29,6 +29,10 @@ def _check_money(file: File, report: Report) -> None:
         report.add("error", ("credits", "enabled"), "this version has no credits: write enabled = false")
     if file.topups.stripe:
         report.add("error", ("topups", "stripe"), "this version has no top-ups: remove the section")
+    for name, row in file.prices.items():
+        if row.per_minute is not None:
+            message = "not in force: no call of this version carries sound"
+            report.add("warning", ("prices", name, "per_minute"), message)
 
 
 def _check_identity(file: File, report: Report) -> None:

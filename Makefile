@@ -4,7 +4,7 @@ PYTHON ?=
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install serve check test bench lock format
+.PHONY: help install serve check test bench lock format prices
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ bench: .venv/installed ## CPU per request beside nginx, in the same run
 
 format: .venv/installed ## rewrite the sources in the project's format
 	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix-only .
+
+prices: .venv/installed ## renew the built-in price table from genai-prices and scripts/prices.toml
+	@$(BIN)/python scripts/prices.py $(ARGS)
 
 lock: .venv/installed ## renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade -o requirements.lock

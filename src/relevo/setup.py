@@ -5,7 +5,7 @@ from pathlib import Path
 
 from relevo.auth.dev_secret import ISSUER, ROW, development_secret
 from relevo.auth.tokens import Issuer
-from relevo.catalog.prices import PriceTable
+from relevo.catalog.prices import PriceTable, check_prices
 from relevo.config.load import Config, load
 from relevo.config.problems import ConfigError
 from relevo.core.secret import Secret
@@ -51,12 +51,14 @@ def set_up(path: str | None = None) -> Setup:
     report = config.report
     providers = resolve(config, report)
     tasks = build_tasks(config, providers, report)
+    prices = PriceTable(config.file.prices, providers)
+    demo = config.path is None and not any(p.api_key for p in providers.values())
+    if not demo:
+        check_prices(config.file, config.tasks, prices, report)
     if report.at("error"):
         raise ConfigError(report)
-    demo = config.path is None and not any(p.api_key for p in providers.values())
     if demo:
         report.problems.clear()  # they are about providers that will not be called
-    prices = PriceTable(config.file.prices, providers)
     return Setup(config=config, providers=providers, tasks=tasks, prices=prices, demo=demo)
 
 

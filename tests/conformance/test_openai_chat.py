@@ -162,9 +162,14 @@ def test_events_before_an_error_in_the_same_chunk_are_not_lost() -> None:
          Usage(input_tokens=10, output_tokens=2, cached_input_tokens=8)),
         ({"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 99}},
          Usage(input_tokens=10, output_tokens=2, cached_input_tokens=10)),
+        ({"prompt_tokens": 50, "completion_tokens": 9, "prompt_tokens_details": {"cache_write_tokens": 20, "audio_tokens": 7},
+          "completion_tokens_details": {"audio_tokens": 99}}, Usage(input_tokens=50, output_tokens=9,
+          cache_write_input_tokens=20, audio_input_tokens=7, audio_output_tokens=9)),
+        ({"prompt_tokens": 50, "completion_tokens": 9, "prompt_tokens_details": {"cache_creation_input_tokens": 60}},
+         Usage(input_tokens=50, output_tokens=9, cache_write_input_tokens=50)),
         ({"prompt_tokens": 0, "completion_tokens": 0}, Usage(input_tokens=0, output_tokens=0)),
     ],
-    ids=["xAI: reasoning outside", "Gemini: thoughts in the total only", "DeepSeek: cache hits", "clamped", "zero is zero"],
+    ids=["xAI: reasoning outside", "Gemini: thoughts in the total only", "DeepSeek: cache hits", "clamped", "cache-write-and-audio", "qwen-cache-write", "zero is zero"],
 )  # fmt: skip
 def test_usage_is_normalised(usage: dict[str, Any], expected: Usage) -> None:
     """Sums include their parts, whatever the provider's habit."""

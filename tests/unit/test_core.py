@@ -10,6 +10,7 @@ from relevo.core.errors import STATUS, Code, GatewayError
 from relevo.core.ids import request_id
 from relevo.core.money import Price, nano_usd
 from relevo.core.secret import MASK, Redactor, Secret
+from relevo.core.types import Usage
 from relevo.http.texts import LOCALES, TEXTS, text_of
 
 counts = st.integers(0, 2**31)
@@ -45,7 +46,7 @@ def test_the_redactor_blanks_out_every_known_secret() -> None:
 def test_a_cost_is_rounded_up_and_never_negative(input_price: int, output_price: int, n: int, m: int) -> None:
     """One answer is charged at least its exact cost, and less than a nano-dollar more."""
     price = Price(input_nano_usd_per_mtok=input_price, output_nano_usd_per_mtok=output_price)
-    cost = price.cost_nano_usd(input_tokens=n, cached_input_tokens=0, output_tokens=m)
+    cost = price.cost_nano_usd(Usage(input_tokens=n, output_tokens=m))
 
     exact = n * input_price + m * output_price
     assert exact <= cost * 1_000_000 < exact + 1_000_000
@@ -57,15 +58,6 @@ def test_a_cost_is_rounded_up_and_never_negative(input_price: int, output_price:
 def test_dollars_of_a_file_become_exact_integers(usd: float | str, nano: int) -> None:
     """Decimal arithmetic: no price is a binary fraction off."""
     assert nano_usd(usd) == nano
-
-
-def test_cached_tokens_cost_their_own_price_where_one_is_known() -> None:
-    """The cached part is priced apart, or as any input."""
-    price = Price(input_nano_usd_per_mtok=10**6, output_nano_usd_per_mtok=0, cached_input_nano_usd_per_mtok=10**5)
-    plain = Price(input_nano_usd_per_mtok=10**6, output_nano_usd_per_mtok=0)
-
-    assert price.cost_nano_usd(input_tokens=100, cached_input_tokens=50, output_tokens=0) == 55
-    assert plain.cost_nano_usd(input_tokens=100, cached_input_tokens=50, output_tokens=0) == 100
 
 
 def test_every_code_has_a_status_and_a_text_in_each_language() -> None:

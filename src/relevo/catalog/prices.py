@@ -1,13 +1,16 @@
-"""The price of a target: the file's row, zero for servers on this machine, or unknown."""
+"""The price of a target: the file's row, zero for servers on this machine, the built-in table, or unknown."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from relevo.config.schema import PriceRow
-from relevo.core.money import Price, nano_usd
+from relevo.catalog.table import TableRow, read_row
+from relevo.config.problems import Report
+from relevo.config.schema import File, PriceRow
+from relevo.config.schema import Task as TaskSection
+from relevo.core.money import Price, Tier, nano_usd
 from relevo.core.net import is_loopback
-from relevo.core.types import Completion, Target
-from relevo.providers.registry import Provider
+from relevo.core.types import Completion, Target, Usage
+from relevo.providers.registry import BUILT_IN, Provider
 
 FREE = Price(input_nano_usd_per_mtok=0, output_nano_usd_per_mtok=0)
 
@@ -16,34 +19,98 @@ class PriceTable:
     """Prices by target. An unknown price stays unknown: it is never taken for zero."""
 
     def __init__(self, rows: Mapping[str, PriceRow], providers: Mapping[str, Provider]) -> None:
+        """Prices for these providers.
+
+        Args:
+            rows: The file's `[prices]`, by `provider/model`. They win over everything else.
+            providers: Those at a loopback address cost 0; the built-in table is about those that are called at
+                their built-in address, because another region or a reseller has prices of its own.
+        """
         self._rows = {name: _price(row) for name, row in rows.items()}
         self._local = {
             name for name, provider in providers.items() if is_loopback(urlsplit(provider.base_url).hostname or "")
         }
+        self._listed = {
+            name
+            for name, provider in providers.items()
+            if name in BUILT_IN and provider.base_url.rstrip("/") == BUILT_IN[name].base_url
+        }
+        self._found: dict[str, tuple[Price, str] | None] = {}
 
     def of(self, target: Target) -> Price | None:
         """The price of a target. None: unknown."""
-        known = self._rows.get(target.name)
-        if known is None and target.provider in self._local:
-            return FREE
-        return known
+        found = self._find(target)
+        return found[0] if found else None
 
-    def cost_nano_usd(self, target: Target, completion: Completion) -> int | None:
-        """What this answer cost. None: the price is unknown."""
+    def source_of(self, target: Target) -> str | None:
+        """Where the price comes from: `file`, `local`, `table` and its date. None: the price is unknown."""
+        found = self._find(target)
+        return found[1] if found else None
+
+    def cost_nano_usd(self, target: Target, used: Completion | Usage, *, images: int = 0) -> int | None:
+        """What this answer cost, with the fees for the request's pictures. None: the price is unknown."""
         price = self.of(target)
         if price is None:
             return None
-        usage = completion.usage
-        return price.cost_nano_usd(
-            input_tokens=usage.input_tokens,
-            cached_input_tokens=usage.cached_input_tokens,
-            output_tokens=usage.output_tokens,
-        )
+        usage = used.usage if isinstance(used, Completion) else used
+        return price.cost_nano_usd(usage, images=images)
+
+    def _find(self, target: Target) -> tuple[Price, str] | None:
+        if target.name not in self._found:
+            self._found[target.name] = self._look_up(target)
+        return self._found[target.name]
+
+    def _look_up(self, target: Target) -> tuple[Price, str] | None:
+        if target.name in self._rows:
+            return self._rows[target.name], "file"
+        if target.provider in self._local:
+            return FREE, "local"
+        if target.provider in self._listed:
+            found = read_row(target.provider, target.upstream_model)
+            if found is not None:
+                row, date = found
+                return _price(row), f"table {date}"
+        return None
+
+
+def check_prices(file: File, tasks: Mapping[str, TaskSection], prices: PriceTable, report: Report) -> None:
+    """Refuse an unknown price where money or order hangs on it: the finding says which row to add.
+
+    Nobody is charged by guess, and no target is cheapest because nothing is known of it.
+    """
+    metering = file.credits is not None and file.credits.enabled
+    for name, task in tasks.items():
+        if task.order == "cheapest":
+            reason = 'order = "cheapest" sorts by it'
+        elif metering and task.credits is None:
+            reason = "this task meters tokens (or give it credits = …)"
+        else:
+            continue
+        for index, section in enumerate(task.targets):
+            target = Target(provider=section.provider, upstream_model=section.model)
+            if prices.of(target) is None:
+                report.add(
+                    "error",
+                    ("tasks", name, "targets", index),
+                    f"the price of {target.name} is unknown, and {reason}: add "
+                    f'[prices."{target.name}"] with input = … and output = … in USD per million tokens',
+                )
 
 
 def _price(row: PriceRow) -> Price:
     return Price(
         input_nano_usd_per_mtok=nano_usd(row.input),
         output_nano_usd_per_mtok=nano_usd(row.output),
-        cached_input_nano_usd_per_mtok=None if row.cached_input is None else nano_usd(row.cached_input),
+        cached_input_nano_usd_per_mtok=_optional(row.cached_input),
+        cache_write_nano_usd_per_mtok=_optional(row.cache_write),
+        audio_input_nano_usd_per_mtok=_optional(row.audio_input),
+        reasoning_nano_usd_per_mtok=_optional(row.reasoning),
+        audio_output_nano_usd_per_mtok=_optional(row.audio_output),
+        image_nano_usd=nano_usd(row.per_image or 0),
+        minute_nano_usd=nano_usd(row.per_minute or 0),
+        tiers=tuple(Tier(tier.over, _price(tier)) for tier in row.tiers) if isinstance(row, TableRow) else (),
     )
+
+
+def _optional(usd: float | None) -> int | None:
+    return None if usd is None else nano_usd(usd)

@@ -70,7 +70,7 @@ targets = [
   { provider = "gemini",   model = "gemini-3.5-flash-lite", max_tokens = 8192 },
 ]
 
-# Prices in USD per million tokens; with them the record shows what an answer cost.
+# Prices in USD per million tokens. Most models have one already (`relevo explain` shows which); a row here wins.
 # [prices."deepseek/deepseek-flash"]
 # input = 0.30
 # output = 1.20

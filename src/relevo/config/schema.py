@@ -110,18 +110,24 @@ class Task(Section, frozen=True):
 
 
 class PriceRow(Section, frozen=True):
-    """USD per million tokens of one `provider/model`. 0 is legal."""
+    """USD per million tokens of one `provider/model`. 0 is legal. A part left out costs as the whole it is in."""
 
     input: Amount
     """USD per million input tokens."""
     output: Amount
-    """USD per million output tokens, reasoning included."""
+    """USD per million output tokens."""
     cached_input: Amount | None = None
     """USD per million input tokens read from the provider's cache."""
+    cache_write: Amount | None = None
+    """USD per million input tokens put into the provider's cache."""
+    audio_input: Amount | None = None
+    """USD per million input tokens that stand for sound."""
     reasoning: Amount | None = None
-    """USD per million reasoning tokens. Not in force yet."""
+    """USD per million reasoning tokens, where they have a price of their own."""
+    audio_output: Amount | None = None
+    """USD per million output tokens that stand for sound."""
     per_image: Amount | None = None
-    """USD per image. Not in force yet."""
+    """USD per image of the request, on top of its tokens."""
     per_minute: Amount | None = None
     """USD per minute of audio. Not in force yet."""
 

@@ -30,6 +30,10 @@ def _check_money(file: File, report: Report) -> None:
         report.add("error", ("credits", "usd_per_credit"), f"a credit is worth at least {_USD_PER_CREDIT_MIN} USD")
     if file.topups.stripe:
         report.add("error", ("topups", "stripe"), "this version has no top-ups: remove the section")
+    for name, row in file.prices.items():
+        if row.per_minute is not None:
+            message = "not in force: no call of this version carries sound"
+            report.add("warning", ("prices", name, "per_minute"), message)
 
 
 def _check_identity(file: File, report: Report) -> None:

@@ -72,12 +72,20 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Billable tokens. The sums include their parts: cached is in input, reasoning is in output."""
+    """Billable tokens. The sums include their parts, which may overlap: cached sound is cached and sound."""
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
+    """Of the input: read from the provider's cache."""
+    cache_write_input_tokens: int = 0
+    """Of the input: put into the provider's cache, which some charge more for."""
+    audio_input_tokens: int = 0
+    """Of the input: sound."""
     reasoning_output_tokens: int = 0
+    """Of the output: reasoning, shown or not."""
+    audio_output_tokens: int = 0
+    """Of the output: sound."""
 
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -111,6 +119,11 @@ class Target:
     def name(self) -> str:
         """`provider/model`, as prices and pins write it."""
         return f"{self.provider}/{self.upstream_model}"
+
+    def max_tokens_sent(self, params: Params) -> int | None:
+        """The limit on output tokens that goes upstream: the lower of the caller's and ours. None: neither."""
+        limits = [limit for limit in (params.max_tokens, self.max_tokens) if limit is not None]
+        return min(limits, default=None)
 
 
 PrincipalKind = Literal["user", "anonymous", "machine"]

@@ -36,9 +36,9 @@ def encode_request(
 
 
 def _add_params(body: dict[str, Any], params: Params, target: Target, profile: Profile) -> None:
-    limits = [n for n in (params.max_tokens, target.max_tokens) if n is not None]
-    if limits:
-        body[profile.max_tokens_field] = min(limits)
+    limit = target.max_tokens_sent(params)
+    if limit is not None:
+        body[profile.max_tokens_field] = limit
     if params.temperature is not None:
         body["temperature"] = params.temperature
     if params.top_p is not None:

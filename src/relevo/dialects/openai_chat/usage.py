@@ -26,6 +26,10 @@ _FAILED: Final = frozenset({"error", "insufficient_system_resource", "network_er
 """Reasons by which a provider says that it gave up (DeepSeek, Mistral and others, 2026-11)."""
 
 
+_WRITTEN: Final = ("cache_write_tokens", "cache_creation_input_tokens")
+"""Input put into the cache: OpenRouter's and Qwen's names for it (their API references, 2026-11)."""
+
+
 def finish_reason(raw: Any) -> FinishReason | None:
     """Our name for a finish reason. None: not finished yet.
 
@@ -56,17 +60,25 @@ def usage(raw: Any) -> Usage | None:
     if cached is None:
         cached = _count(raw.get("prompt_cache_hit_tokens")) or 0  # DeepSeek
     output = max(completion, total - prompt)
-    reasoning = _part(raw.get("completion_tokens_details"), "reasoning_tokens") or 0
+    inside, made = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
+    written = _part(inside, *_WRITTEN) or 0
     return Usage(
         input_tokens=prompt,
         output_tokens=output,
         cached_input_tokens=min(cached, prompt),
-        reasoning_output_tokens=min(reasoning, output),
+        cache_write_input_tokens=min(written, prompt),
+        audio_input_tokens=min(_part(inside, "audio_tokens") or 0, prompt),
+        reasoning_output_tokens=min(_part(made, "reasoning_tokens") or 0, output),
+        audio_output_tokens=min(_part(made, "audio_tokens") or 0, output),
     )
 
 
-def _part(details: Any, name: str) -> int | None:
-    return _count(details.get(name)) if isinstance(details, dict) else None
+def _part(details: Any, *names: str) -> int | None:
+    """The first of these counts that is there."""
+    if not isinstance(details, dict):
+        return None
+    counts = (_count(details.get(name)) for name in names)
+    return next((count for count in counts if count is not None), None)
 
 
 def _count(value: Any) -> int | None:

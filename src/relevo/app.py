@@ -21,7 +21,7 @@ from relevo.demo.server import PATHS, DemoApp
 from relevo.http.admin import AdminApp
 from relevo.http.app import HttpApp, State
 from relevo.http.server import Listener, ListenError, bind
-from relevo.service.chat import ChatService, Ports
+from relevo.service.chat import ChatService, Ports, Settings
 from relevo.setup import Setup, issuers_of, set_up
 from relevo.store.record_writer import RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
@@ -103,11 +103,15 @@ class Server:
             observers.append(self._writer)
         return State(
             chat=ChatService(
-                tasks=setup.tasks,
-                providers=providers,
-                prices=setup.prices,
-                timeouts=file.timeouts,
-                ports=Ports(
+                Settings(
+                    tasks=setup.tasks,
+                    providers=providers,
+                    prices=setup.prices,
+                    timeouts=file.timeouts,
+                    limits=user_limits(setup),
+                    demo=setup.demo,
+                ),
+                Ports(
                     transport=self._transport,
                     clock=self._clock,
                     observers=observers,
@@ -115,9 +119,7 @@ class Server:
                     wallet=self._books.wallet,
                     limiter=self._books.limiter,
                 ),
-                limits=user_limits(setup),
-                cashier=make_cashier(setup, self._books.wallet),
-                demo=setup.demo,
+                make_cashier(setup, self._books.wallet),
             ),
             verifier=TokenVerifier(issuers, self._clock),
             allowed_origins=frozenset(_DEMO_ORIGINS if setup.demo else file.server.allowed_origins),

@@ -247,7 +247,7 @@ async def test_health_and_readiness(gateway: Gateway) -> None:
     assert (await gateway.request("GET", "/healthz")).json == {"status": "ok"}
     assert (await gateway.request("GET", "/readyz")).json == {"status": "ready"}
 
-    gateway.server._writer.healthy = False  # type: ignore[union-attr]
+    gateway.server._books.store._healthy = False  # type: ignore[attr-defined]
 
     unready = await gateway.request("GET", "/readyz")
     assert (unready.status, unready.json["code"], unready.headers["retry-after"]) == (503, "unavailable", "2")

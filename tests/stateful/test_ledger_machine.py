@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-from machine import LedgerMachine
 from relevo.core.ledger import Act, Balance, Closed, Closing, Done, Entry, HoldOrder, Refused, Reserved, Terms
 from relevo.core.types import Principal
 from relevo.store.audit import Audit
 from relevo.store.ledger import StoredLedger
 from relevo.store.sqlite import SqliteStore
 from support.clock import FakeClock
+from support.ledger_machine import LedgerMachine
 from support.soak import examples
 from support.twin import Twin
 
@@ -42,8 +42,7 @@ class SqliteBench:
 
 
 class SqliteMachine(LedgerMachine):
-    def make_bench(self) -> SqliteBench:
-        return SqliteBench()
+    make_bench = SqliteBench
 
     def teardown(self) -> None:
         super().teardown()
@@ -129,8 +128,7 @@ class TwinBench:
 
 
 class TwinMachine(LedgerMachine):
-    def make_bench(self) -> TwinBench:
-        return TwinBench()
+    make_bench = TwinBench
 
 
 _QUIET = settings(

@@ -62,7 +62,7 @@ def errors_of(text: str) -> str:
         (ROW + 'secret = "${SHORT}"\n', "an HS256 secret has at least 32 bytes"),
         (ROW, "this version verifies HS256 tokens only"),
         (ROW + 'secret = "0123456789012345678901234567890123456789"\n', "a secret does not belong in this file"),
-        ("[credits]\nenabled = true\n", "this version has no credits: write enabled = false"),
+        ("[credits]\nusd_per_credit = 0\n", "a credit is worth at least"),
         ('[store]\nurl = "postgresql://db/x"\n', "this version keeps its record in SQLite"),
         ("[server]\nworkers = 2\n", "this version runs in one process"),
         ("[admin]\nport = 8787\n", "relevo.toml:2: admin.port: the admin listener needs a port of its own"),
@@ -117,7 +117,7 @@ def test_what_is_not_in_force_is_said() -> None:
     Path("relevo.toml").write_text(
         MINE
         + TASK
-        + 'on_cut = "restart"\n[limits]\nuser_requests_per_minute = 5\n[server]\ntrusted_proxies = ["x"]\n'
+        + 'on_cut = "restart"\n[limits]\nconnections_per_ip = 5\n[server]\ntrusted_proxies = ["x"]\n'
         + '[prices."mine/m"]\ninput = 1\noutput = 1\nper_minute = 1\n'
     )
     messages = [set_up().config.report.text(p) for p in set_up().config.report.at("warning")]

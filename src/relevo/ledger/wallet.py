@@ -159,8 +159,8 @@ class Wallet:
     async def _quietly(self, work: Awaitable[object]) -> None:
         try:
             await work
-        except LookupError:
-            pass  # it had never been made
+        except LookupError as unknown:
+            _log.debug("it had never been made: %s", unknown)
         except StoreUnavailable as error:
             _log.error("a hold or key stays until it is swept, the store does not answer: %s", error)
 

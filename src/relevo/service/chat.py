@@ -62,32 +62,34 @@ class Ports:
     limiter: Limiter
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one configuration says of chat calls."""
+
+    tasks: Mapping[str, Task]
+    providers: Mapping[str, Provider]
+    prices: PriceTable
+    timeouts: Timeouts
+    limits: UserLimits
+    demo: bool = False
+
+
 class ChatService:
     """Answers chat calls by one configuration. A reload makes a new one; running calls keep theirs."""
 
-    def __init__(
-        self,
-        *,
-        tasks: Mapping[str, Task],
-        providers: Mapping[str, Provider],
-        prices: PriceTable,
-        timeouts: Timeouts,
-        ports: Ports,
-        limits: UserLimits,
-        cashier: Cashier | None = None,
-        demo: bool = False,
-    ) -> None:
-        self.tasks = tasks
-        self.providers = providers
-        self.prices = prices
-        self._timeouts = timeouts
-        self._ports = ports
-        self._limits = limits
+    def __init__(self, settings: Settings, ports: Ports, cashier: Cashier | None = None) -> None:
+        """Args: cashier: who takes the money. None: credits are off."""
+        self.settings = settings
+        self.tasks = settings.tasks
+        self.providers = settings.providers
+        self.prices = settings.prices
+        self.demo = settings.demo
         self.wallet = ports.wallet
         self.cashier = cashier
-        """None: credits are off."""
-        self._redactor = Redactor([p.api_key for p in providers.values() if p.api_key])
-        self.demo = demo
+        self._timeouts = settings.timeouts
+        self._limits = settings.limits
+        self._ports = ports
+        self._redactor = Redactor([p.api_key for p in settings.providers.values() if p.api_key])
 
     def visit(self, principal: Principal, request_id: str) -> Visit:
         """Open a request of a known caller. Use as a context manager: it is written down when it ends."""

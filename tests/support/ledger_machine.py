@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from hypothesis import strategies as st
@@ -84,8 +84,7 @@ class LedgerMachine(RuleBasedStateMachine):
     closed = Bundle("closed")
     grants = Bundle("grants")
 
-    def make_bench(self) -> Bench:
-        raise NotImplementedError
+    make_bench: Callable[[], Bench]
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,11 +14,12 @@ from relevo.core.secret import Redactor
 from relevo.core.types import Call, ChatWish, Completion, Principal, Target, ToolCall
 from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
 from relevo.providers.registry import Provider
+from relevo.routing.estimate import images_in
 from relevo.routing.plan import Plan, make_plan
 from relevo.routing.tasks import Task
 from relevo.service.attempt import run_attempt
 from relevo.service.deadlines import LAST_TARGET_FACTOR, Deadlines, Watch
-from relevo.service.prepare import prepare
+from relevo.service.prepare import expected_cost, prepare
 from relevo.service.visit import Visit
 from relevo.upstream.base import Transport
 
@@ -73,7 +74,7 @@ class ChatService:
 
     def plan(self, wish: ChatWish) -> Plan:
         """What would be tried. Raises as `chat` does for an unknown task, provider or model."""
-        return make_plan(wish, self.tasks, self.providers)
+        return make_plan(wish, self.tasks, self.providers, expected_cost(wish, self.tasks, self.prices))
 
     async def chat(self, visit: Visit, wish: ChatWish) -> Answer:
         """Answer a wish.
@@ -160,7 +161,7 @@ class ChatService:
                 "outcome": "ok",
                 "http_status": 200,
                 "usage": completion.usage,
-                "cost_nano_usd": self.prices.cost_nano_usd(target, completion),
+                "cost_nano_usd": self.prices.cost_nano_usd(target, completion, images=images_in(call.messages)),
             }
             return completion
         finally:

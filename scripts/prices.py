@@ -7,6 +7,7 @@
   that is not the provider's.
 - Prices by the length of the request are kept as they are: a tier counts for all tokens of the request.
 - A picture's tokens cost what any input costs; five-minute cache writes stand for all cache writes.
+- A change that is announced for a later day is not in the table of today; `make prices` says which there are.
 - Models without a price for input and for output (embeddings, sound by the hour) are left out.
 """
 
@@ -60,9 +61,12 @@ def main() -> None:
     """Write the table and say what it holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--date", type=dt.date.fromisoformat, default=dt.datetime.now(dt.UTC).date())
-    text = table(parser.parse_args().date)
+    date = parser.parse_args().date
+    text = table(date)
     TABLE.write_text(text, encoding="utf-8")
     print(f"{TABLE.relative_to(ROOT)}: {text.count(chr(10)) - 2} rows, {len(text) / 1000:.0f} kB")
+    for day, name in _ahead(date):
+        print(f"announced for {day}: another price of {name}, so make the table again then")
 
 
 def table(date: dt.date) -> str:
@@ -77,6 +81,19 @@ def table(date: dt.date) -> str:
     head = json.dumps({"date": str(date), "from": f"genai-prices {version('genai-prices')}"})
     lines = [f"{json.dumps(key)}:{_encode(rows[key])}" for key in sorted(rows)]
     return head[:-1] + ', "rows": {\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def _ahead(date: dt.date) -> list[tuple[str, str]]:
+    """Changes that the package knows for days to come."""
+    return sorted(
+        (str(price.constraint.start_date), f"{PROVIDERS[provider.id]}/{model.id}")
+        for provider in providers
+        if provider.id in PROVIDERS
+        for model in provider.models
+        if isinstance(model.prices, list)
+        for price in model.prices
+        if isinstance(price.constraint, types.StartDateConstraint) and price.constraint.start_date > date
+    )
 
 
 def _own() -> dict[str, Row]:

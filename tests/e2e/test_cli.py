@@ -59,10 +59,39 @@ def test_init_check_explain_schema(tmp_path: Path) -> None:
     plan = json.loads(relevo("explain", "--task", "CHAT", "--json", folder=tmp_path).stdout)
     assert [row["provider"] for row in plan["targets"]] == ["deepseek", "qwen", "gemini"]
     assert "deepseek-flash" in relevo("explain", "--task", "CHAT", folder=tmp_path).stdout
+    assert all(row["price_source"].startswith("table 20") for row in plan["targets"])
     wrong = relevo("explain", "--task", "CHATT", folder=tmp_path)
     assert (wrong.returncode, 'Did you mean "CHAT"?' in wrong.stderr) == (2, True)
 
     assert json.loads(relevo("schema", folder=tmp_path).stdout)["title"] == "relevo.toml"
+
+
+def test_explain_shows_the_cheapest_first_and_where_prices_come_from(tmp_path: Path) -> None:
+    """The order of a sorted task, with the prices that make it; swapped prices swap it."""
+    names = "dear", "cheap"
+    text = "".join(f'[providers.{n}]\ndialect = "openai_chat"\nbase_url = "http://192.0.2.1/v1"\n' for n in names)
+    text += '[tasks.T]\norder = "cheapest"\ntargets = [{ provider = "dear", model = "m" }, '
+    text += '{ provider = "cheap", model = "m" }]\n'
+    unpriced = tmp_path / "relevo.toml"
+    unpriced.write_text(text)
+    refused = relevo("explain", "--task", "T", folder=tmp_path)
+    assert refused.returncode == 2
+    assert "relevo.toml:9: tasks.T.targets[0]: the price of dear/m is unknown" in refused.stderr
+    unpriced.write_text(text.replace("cheapest", "listed"))
+    listed = relevo("check", folder=tmp_path)
+    assert 'add [prices."dear/m"] with input and output' in listed.stdout
+    for first, second in (names[::-1], names):
+        prices = "".join(
+            f'[prices."{n}/m"]\ninput = {usd}\noutput = {usd}\n' for n, usd in ((first, 0.5), (second, 2))
+        )
+        unpriced.write_text(text + prices)
+        plan = json.loads(relevo("explain", "--task", "T", "--json", folder=tmp_path).stdout)
+        assert [row["provider"] for row in plan["targets"]] == [first, second]
+        assert [row["price_source"] for row in plan["targets"]] == ["file", "file"]
+        assert plan["order"] == "cheapest"
+        shown = relevo("explain", "--task", "T", folder=tmp_path).stdout
+        assert "the cheapest target first" in shown
+        assert shown.index("0.5 / 0.5") < shown.index("2 / 2")
 
 
 def test_check_finds_errors_with_file_and_line(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def errors_of(text: str) -> str:
         (MINE + TASK.replace('model = "m"', 'modle = "m"'), 'tasks.T.targets[0]: the key "model" is missing'),
         (MINE + "[tasks.T]\ntargets = []\n", "relevo.toml:5: tasks.T.targets: expected array of length >= 1"),
         (MINE + TASK + 'order = "cheap"\n', 'tasks.T.order: "cheap" is not possible here: write one of listed, cheapest,'),
-        (MINE + TASK + 'order = "cheapest"\n', "this version tries targets as listed"),
+        (MINE + TASK + 'order = "fastest"\n', 'this version measures no speed: write order = "listed" or order = "cheapest"'),
         (TASK.replace('"mine"', '"gemini"') + MINE, 'the provider "gemini" has no section: add [providers.gemini] with '
          'api_key = "${GEMINI_API_KEY}"'),
         ('[providers.new]\napi_key = "${PATH}"\n', '"new" is not a built-in provider: write dialect and base_url'),

@@ -22,6 +22,7 @@ from relevo.core.money import Price, nano_usd
 from relevo.core.types import Completion, Target, Usage
 from relevo.providers.models import RETIRED
 from relevo.providers.registry import BUILT_IN, Provider
+from relevo.setup import set_up
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "src" / "relevo" / "catalog" / "prices.json"
@@ -201,3 +202,19 @@ def test_an_unknown_price_is_refused_where_money_or_order_hangs_on_it(
             assert found.path == ("tasks", "T", "targets", 0)
             assert expected in found.message
             assert 'add [prices."qwen/no-such"] with input = … and output = …' in found.message
+
+
+def test_the_refusal_names_the_line_of_the_target(tmp_path: Path) -> None:
+    """`relevo check` leads to the target, not to the task."""
+    from relevo.config.problems import ConfigError
+
+    path = tmp_path / "relevo.toml"
+    path.write_text(
+        '[providers.mine]\ndialect = "openai_chat"\nbase_url = "https://api.example.com/v1"\n'
+        '[tasks.T]\norder = "cheapest"\ntargets = [\n  { provider = "mine", model = "a" },\n'
+        '  { provider = "mine", model = "b" },\n]\n[prices."mine/a"]\ninput = 1\noutput = 1\n'
+    )
+    with pytest.raises(ConfigError) as refused:
+        set_up(str(path))
+    assert "relevo.toml:8: tasks.T.targets[1]: the price of mine/b is unknown" in str(refused.value)
+    assert "mine/a" not in str(refused.value)

@@ -1,17 +1,26 @@
 """`relevo explain`: the plan of a task, without calling anybody."""
 
+from typing import Final
+
 import click
 import msgspec
 
 from relevo.cli.common import config_option, examples, fail, json_option, load_or_exit
 from relevo.cli.tables import print_table
 from relevo.config.problems import did_you_mean
-from relevo.core.types import ChatWish, Params, Target
+from relevo.core.money import NANO_USD_PER_USD
+from relevo.core.types import ChatWish, Message, Params, Target
 from relevo.providers.registry import retired_advice
 from relevo.routing.plan import Step, make_plan
+from relevo.service.prepare import expected_cost
 from relevo.setup import Setup
 
-_NANO_USD_PER_USD = 1_000_000_000
+_SAMPLE: Final = Message(role="user", content="x" * 4000)
+"""Stands for the request that is explained: about 1,000 tokens of prompt, to which an answer of 500 is expected."""
+_ORDERS: Final = {
+    "listed": "targets as listed",
+    "cheapest": "the cheapest target first, for a request of about 1,000 tokens and an answer of 500",
+}
 _SKIPPED = {"no_key": "skipped: it has no key"}
 
 
@@ -26,17 +35,21 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
     name = task or next(iter(setup.tasks))
     if name not in setup.tasks:
         fail(f'no task "{name}": there are {", ".join(setup.tasks)}.{did_you_mean(name, setup.tasks)}')
-    plan = make_plan(ChatWish(messages=(), params=Params(), task=name), setup.tasks, setup.providers)
-    rows = [_row(setup, number, step) for number, step in enumerate(plan.steps, start=1)]
+    wish = ChatWish(messages=(_SAMPLE,), params=Params(), task=name)
+    costs = expected_cost(wish, setup.tasks, setup.prices)
+    plan = make_plan(wish, setup.tasks, setup.providers, costs)
+    rows = [_row(setup, number, step, costs(step.target)) for number, step in enumerate(plan.steps, start=1)]
+    order = plan.task.order
     if as_json:
-        shown = {"task": name, "user": user, "order": "listed", "demo": setup.demo, "targets": rows}
+        shown = {"task": name, "user": user, "order": order, "demo": setup.demo, "targets": rows}
         click.echo(msgspec.json.encode(shown).decode())
         return
-    click.echo(f"Task {name}, targets as listed" + (f", for {user}" if user else ""))
+    sorting = _ORDERS.get(order, f"targets {order}")
+    click.echo(f"Task {name}, {sorting}" + (f", for {user}" if user else ""))
     if setup.demo:
         click.echo("Demo mode: these providers are simulated.")
     print_table(
-        ("#", "provider", "model", "max_tokens", "USD per Mtok in/out", "state"),
+        ("#", "provider", "model", "max_tokens", "USD per Mtok in/out", "price from", "state"),
         [
             (
                 str(row["number"]),
@@ -44,6 +57,7 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
                 str(row["model"]),
                 str(row["max_tokens"] or "provider's own"),
                 _price_text(row["price_usd_per_mtok"]),
+                str(row["price_source"] or ""),
                 str(row["state"]),
             )
             for row in rows
@@ -52,7 +66,7 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
     )
 
 
-def _row(setup: Setup, number: int, step: Step) -> dict[str, object]:
+def _row(setup: Setup, number: int, step: Step, cost_nano_usd: int | None) -> dict[str, object]:
     target = step.target
     return {
         "number": number,
@@ -60,6 +74,8 @@ def _row(setup: Setup, number: int, step: Step) -> dict[str, object]:
         "model": target.upstream_model,
         "max_tokens": target.max_tokens,
         "price_usd_per_mtok": _price(setup, target),
+        "price_source": setup.prices.source_of(target),
+        "expected_cost_nano_usd": cost_nano_usd,
         "skipped": None if setup.demo else step.skipped,
         "state": _state(setup, step),
     }
@@ -70,8 +86,8 @@ def _price(setup: Setup, target: Target) -> dict[str, float] | None:
     if price is None:
         return None
     return {
-        "input": price.input_nano_usd_per_mtok / _NANO_USD_PER_USD,
-        "output": price.output_nano_usd_per_mtok / _NANO_USD_PER_USD,
+        "input": price.input_nano_usd_per_mtok / NANO_USD_PER_USD,
+        "output": price.output_nano_usd_per_mtok / NANO_USD_PER_USD,
     }
 
 

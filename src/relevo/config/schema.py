@@ -86,9 +86,9 @@ class Task(Section, frozen=True):
     """An ordered list of targets under a name that the app uses."""
 
     targets: Annotated[list[Target], Meta(min_length=1, max_length=64)]
-    """Tried in this order until one answers."""
+    """Tried until one answers."""
     order: Literal["listed", "cheapest", "fastest"] = "listed"
-    """`listed`: as written. The others are not in force yet."""
+    """`listed`: as written. `cheapest`: by what each request is expected to cost. `fastest`: not in force yet."""
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     """Used when the caller gives none."""
     system: str | None = None

@@ -1,14 +1,18 @@
 """From what a caller wants to the ordered targets that may answer it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from relevo.config.problems import did_you_mean
 from relevo.core.errors import Code, GatewayError
-from relevo.core.types import ChatWish, ImagePart, Message, Target
+from relevo.core.types import ChatWish, Target
 from relevo.providers.models import succeeds
 from relevo.providers.registry import Provider
+from relevo.routing.estimate import images_in
 from relevo.routing.tasks import Task
+
+ExpectedCost = Callable[[Target], int | None]
+"""What the request at hand is expected to cost at a target, in nano-USD. None: its price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +32,30 @@ class Plan:
     steps: tuple[Step, ...]
 
 
-def make_plan(wish: ChatWish, tasks: Mapping[str, Task], providers: Mapping[str, Provider]) -> Plan:
+def make_plan(
+    wish: ChatWish,
+    tasks: Mapping[str, Task],
+    providers: Mapping[str, Provider],
+    expected_cost: ExpectedCost | None = None,
+) -> Plan:
     """The plan for a request.
+
+    Args:
+        wish: What the caller asked for.
+        tasks: All tasks, the default one first.
+        providers: All providers that targets name.
+        expected_cost: Asked for the targets of a task that tries the cheapest first.
 
     Raises:
         GatewayError: `unknown_task`, `unknown_provider` or `model_not_allowed`.
     """
-    task = _task(wish, tasks)
+    task = choose_task(wish, tasks)
     targets = _pinned(wish, task.targets)
     if not targets:
         raise _not_in_task(wish, task)
-    images = _has_images(wish.messages)
+    if task.order == "cheapest" and expected_cost is not None:
+        targets = _cheapest_first(targets, expected_cost)
+    images = images_in(wish.messages) > 0
     steps = tuple(Step(target, _why_not(providers[target.provider], images)) for target in targets)
     if not wish.use_fallback:
         first = next((index for index, step in enumerate(steps) if step.skipped is None), 0)
@@ -46,7 +63,19 @@ def make_plan(wish: ChatWish, tasks: Mapping[str, Task], providers: Mapping[str,
     return Plan(task, steps)
 
 
-def _task(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
+def _cheapest_first(targets: tuple[Target, ...], expected_cost: ExpectedCost) -> tuple[Target, ...]:
+    """By price; as listed where prices are the same. An unknown one comes last: it may be any."""
+    costs = [expected_cost(target) for target in targets]
+    order = sorted(range(len(targets)), key=lambda index: (costs[index] is None, costs[index] or 0))
+    return tuple(targets[index] for index in order)
+
+
+def choose_task(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
+    """The task that a wish means: the one it names, else the default one, else one that holds what it pins.
+
+    Raises:
+        GatewayError: `unknown_task`, `unknown_provider` or `model_not_allowed`.
+    """
     if wish.task is not None:
         task = tasks.get(wish.task)
         if task is None:
@@ -112,12 +141,3 @@ def _why_not(provider: Provider, images: bool) -> str | None:  # noqa: FBT001 - 
     if images and not provider.profile.images:
         return "images_unsupported"
     return None
-
-
-def _has_images(messages: tuple[Message, ...]) -> bool:
-    return any(
-        isinstance(part, ImagePart)
-        for message in messages
-        if isinstance(message.content, tuple)
-        for part in message.content
-    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from relevo.config.load import BUILT_IN_SOURCE, Config
 from relevo.config.problems import Report, did_you_mean
@@ -12,10 +13,12 @@ from relevo.providers.registry import BUILT_IN, Provider, retired_advice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """An ordered list of targets, and what the server decides about a call of this kind."""
+    """A list of targets, and what the server decides about a call of this kind."""
 
     name: str
     targets: tuple[Target, ...]
+    order: Literal["listed", "cheapest", "fastest"] = "listed"
+    """`cheapest`: sorted anew for each request. `fastest` is refused at load."""
     temperature: float | None = None
     system: str | None = None
     lock: frozenset[str] = frozenset()
@@ -60,6 +63,7 @@ def _task(name: str, section: TaskSection) -> Task:
             )
             for target in section.targets
         ),
+        order=section.order,
         temperature=section.temperature,
         system=section.system,
         lock=frozenset(section.lock),

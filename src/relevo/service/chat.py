@@ -19,6 +19,7 @@ from relevo.core.types import Call, ChatWish, Completion, Principal, Target, Too
 from relevo.ledger.wallet import Wallet
 from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
 from relevo.providers.registry import Provider
+from relevo.routing.estimate import images_in
 from relevo.routing.plan import Plan, make_plan
 from relevo.routing.tasks import Task
 from relevo.service.attempt import run_attempt
@@ -26,7 +27,7 @@ from relevo.service.deadlines import LAST_TARGET_FACTOR, Deadlines, Watch
 from relevo.service.limits import refusal
 from relevo.service.once import Once
 from relevo.service.payment import Cashier, Credits, Offer, Quote
-from relevo.service.prepare import prepare
+from relevo.service.prepare import expected_cost, prepare
 from relevo.service.visit import CANCELLED, Visit
 from relevo.upstream.base import Transport
 
@@ -138,7 +139,7 @@ class ChatService:
 
     def plan(self, wish: ChatWish) -> Plan:
         """What would be tried. Raises as `chat` does for an unknown task, provider or model."""
-        return make_plan(wish, self.tasks, self.providers)
+        return make_plan(wish, self.tasks, self.providers, expected_cost(wish, self.tasks, self.prices))
 
     async def chat(self, visit: Visit, wish: ChatWish, once: Once | None = None) -> Answer:
         """Answer a wish.
@@ -278,7 +279,7 @@ class ChatService:
                 "outcome": "ok",
                 "http_status": 200,
                 "usage": completion.usage,
-                "cost_nano_usd": self.prices.cost_nano_usd(target, completion),
+                "cost_nano_usd": self.prices.cost_nano_usd(target, completion, images=images_in(call.messages)),
             }
             return completion
         finally:

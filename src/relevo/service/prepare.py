@@ -1,9 +1,13 @@
 """What the task decides over the caller's wish: system prompt, locks, defaults."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from relevo.catalog.prices import PriceTable
 from relevo.core.errors import Code, GatewayError
-from relevo.core.types import Call, ChatWish, Message, Params
+from relevo.core.types import Call, ChatWish, Message, Params, Target
+from relevo.routing.estimate import expected_cost_nano_usd
+from relevo.routing.plan import ExpectedCost, choose_task
 from relevo.routing.tasks import Task
 
 _SYSTEM_ROLES = ("system", "developer")
@@ -30,6 +34,24 @@ def prepare(wish: ChatWish, task: Task) -> tuple[Call, list[str]]:
             messages = messages[1:]
         messages = (Message(role="system", content="\n\n".join(system_parts)), *messages)
     return Call(messages=messages, params=_params(wish.params, task)), ignored
+
+
+def expected_cost(wish: ChatWish, tasks: Mapping[str, Task], prices: PriceTable) -> ExpectedCost:
+    """What a wish is expected to cost at a target, with all that its task adds to it.
+
+    The call is prepared when the first target is asked about: plans in the listed order never ask.
+    """
+    prepared: list[Call] = []
+
+    def cost(target: Target) -> int | None:
+        price = prices.of(target)
+        if price is None:
+            return None
+        if not prepared:
+            prepared.append(prepare(wish, choose_task(wish, tasks))[0])
+        return expected_cost_nano_usd(price, prepared[0], target)
+
+    return cost
 
 
 def _params(params: Params, task: Task) -> Params:

@@ -1,0 +1,150 @@
+"""What a call will cost before it is made: a bound that no provider's count exceeds, and a likely value.
+
+There is no tokenizer here. Providers have one each, keep most of them to themselves and change them with the model,
+so a count could only be wrong in another way for each target. The bound holds for all of them; the likely value
+only has to put targets in order.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from relevo.core.money import Price
+from relevo.core.types import Call, ImagePart, Message, Params, Target, TextPart, Usage
+
+# A byte can be a token. Byte-level BPE (OpenAI, Qwen, DeepSeek, Llama 3, Mistral) and SentencePiece with byte
+# fallback (Gemini, Llama 2) start from the 256 bytes and only merge, so a token is never less than a byte; and it
+# can be as little: digits one by one (Gemini, Qwen), rare emoji and ideographs byte by byte, random letters. One
+# token for three bytes, the usual rule, is too low for all of these: it is twice the truth for English prose, and
+# a third of it for a column of figures.
+_BYTES_PER_TOKEN_MIN: Final = 1
+_BYTES_PER_TOKEN_LIKELY: Final = 4
+"""English prose (OpenAI's rule of thumb; DeepSeek's pages say 0.3 tokens a letter); Chinese comes to about 5."""
+
+_MESSAGE_TOKENS_MAX: Final = 16
+"""Around a message: OpenAI counts 3 (4 with a name), ChatML and Llama 3 five or six (their chat templates)."""
+_TOOL_CALL_TOKENS_MAX: Final = 32
+"""Around a call of a tool, which templates write as JSON or XML of their own."""
+_CALL_TOKENS_MAX: Final = 512
+"""Once a call: start, the cue to answer, and what some templates put before it (Qwen's: "You are a helpful …")."""
+_TOOLS_TOKENS_MAX: Final = 1024
+"""Once a call with tools: the provider's own instructions (Anthropic's table of them goes to 530 tokens)."""
+_JSON_BLOAT_MAX: Final = 2
+"""Templates print JSON with a space after each comma and colon: less than twice our bytes."""
+
+IMAGE_TOKENS_MAX: Final = 16_384
+"""One picture: the upper end of Qwen-VL's range (its model card: 4 to 16,384). The others that state a bound stay
+far below: DeepSeek 1,024; OpenAI's tiles 1,445."""
+_IMAGE_TOKENS_MAX: Final = {"openai/gpt-4o-mini": 48_169}
+"""By the beginning of `provider/model`, where it is more: 2,833 and 5,667 for each of up to 8 tiles (OpenAI's guide
+to images, 2026)."""
+_IMAGE_TOKENS_LIKELY: Final = 1_000
+"""About what a screen-sized picture comes to (OpenAI: 765 for 1024 x 1024; DeepSeek: up to 1,024)."""
+
+OUTPUT_TOKENS_MAX: Final = 393_216
+"""Where no limit is sent: the longest answer that any built-in provider allows (384 K, DeepSeek's pricing page)."""
+OUTPUT_TOKENS_LIKELY: Final = 500
+"""An answer of about a page. A choice, not a fact: it weighs output against input when targets are sorted."""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def images_in(messages: Sequence[Message]) -> int:
+    """How many pictures these messages carry."""
+    return sum(
+        isinstance(part, ImagePart)
+        for message in messages
+        if isinstance(message.content, tuple)
+        for part in message.content
+    )
+
+
+def input_tokens_max(call: Call, *, image_tokens: int = IMAGE_TOKENS_MAX) -> int:
+    """An upper bound of the input tokens that any provider counts for this call.
+
+    Args:
+        call: The call as it is sent.
+        image_tokens: The most that one picture counts for.
+    """
+    text = sum(_message_bytes(message) for message in call.messages)
+    calls = sum(len(message.tool_calls) for message in call.messages)
+    schema = _schema_bytes(call.params) * _JSON_BLOAT_MAX
+    return (
+        -(-(text + schema) // _BYTES_PER_TOKEN_MIN)
+        + _MESSAGE_TOKENS_MAX * len(call.messages)
+        + _TOOL_CALL_TOKENS_MAX * calls
+        + _CALL_TOKENS_MAX
+        + (_TOOLS_TOKENS_MAX if call.params.tools or call.params.response_format else 0)
+        + image_tokens * images_in(call.messages)
+    )
+
+
+def input_tokens_likely(call: Call) -> int:
+    """About how many input tokens a provider will count for this call."""
+    text = sum(_message_bytes(message) for message in call.messages) + _schema_bytes(call.params)
+    return (
+        -(-text // _BYTES_PER_TOKEN_LIKELY)
+        + 4 * len(call.messages)
+        + _IMAGE_TOKENS_LIKELY * images_in(call.messages)
+    )
+
+
+def output_tokens_max(target: Target, params: Params, default: int = OUTPUT_TOKENS_MAX) -> int:
+    """The most output tokens that this target can bill: the limit as it is sent, which reasoning counts against.
+
+    Args:
+        target: Whom the call is for.
+        params: The caller's wishes.
+        default: Where no limit is sent.
+    """
+    limit = target.max_tokens_sent(params)
+    return default if limit is None else limit
+
+
+def expected_cost_nano_usd(price: Price, call: Call, target: Target) -> int:
+    """What this call is likely to cost at this target. For sorting: too rough to charge anybody by."""
+    output = min(OUTPUT_TOKENS_LIKELY, output_tokens_max(target, call.params))
+    usage = Usage(input_tokens=input_tokens_likely(call), output_tokens=output)
+    return price.cost_nano_usd(usage, images=images_in(call.messages))
+
+
+def cost_max_nano_usd(price: Price, call: Call, target: Target) -> int:
+    """The most that this call can cost at this target: what a hold has to cover."""
+    return price.cost_max_nano_usd(
+        input_tokens_max=input_tokens_max(call, image_tokens=image_tokens_max(target)),
+        output_tokens_max=output_tokens_max(target, call.params),
+        images=images_in(call.messages),
+    )
+
+
+def image_tokens_max(target: Target) -> int:
+    """The most tokens that this target counts for one picture."""
+    more = (tokens for beginning, tokens in _IMAGE_TOKENS_MAX.items() if target.name.startswith(beginning))
+    return max(more, default=IMAGE_TOKENS_MAX)
+
+
+def _message_bytes(message: Message) -> int:
+    content = message.content or ""
+    texts = [content] if isinstance(content, str) else [part.text for part in content if isinstance(part, TextPart)]
+    texts += [message.name or "", message.tool_call_id or ""]
+    for call in message.tool_calls:
+        texts += [call.id, call.name, call.arguments]
+    joints = max(0, len(texts) - 1)  # parts may be joined by a line feed (see the dialect)
+    return sum(_text_bytes(text) for text in texts) + joints
+
+
+def _text_bytes(text: str) -> int:
+    """Bytes in UTF-8, also once normalised to NFC, which Qwen's tokenizer does and which can make a text longer."""
+    if text.isascii():
+        return len(text)
+    plain = len(text.encode("utf-8", "surrogatepass"))
+    if unicodedata.is_normalized("NFC", text):
+        return plain
+    return max(plain, len(unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")))
+
+
+def _schema_bytes(params: Params) -> int:
+    shapes = [*params.tools, *([params.response_format] if params.response_format else [])]
+    return sum(len(_encode(shape)) for shape in shapes)

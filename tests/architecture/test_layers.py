@@ -28,7 +28,7 @@ ONE_DOOR: Final = {
     "logging": {"telemetry/log.py", "app.py", "http/app.py", "service/chat.py", "store/record_writer.py"},
     "aiohttp": {"upstream/aiohttp_transport.py"},  # one transport, to be replaced in one place
     "apsw": {"store/sqlite.py", "store/record_writer.py", "store/record_reader.py"},
-    "jwt": {"auth/tokens.py", "auth/dev_secret.py"},
+    "jwt": {"auth/tokens.py", "auth/keys.py", "auth/dev_secret.py"},
     "subprocess": set(),  # no process is started by a gateway
     "pickle": set(),
 }

@@ -113,14 +113,19 @@ class Target:
         return f"{self.provider}/{self.upstream_model}"
 
 
+PrincipalKind = Literal["user", "anonymous", "machine"]
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling. Made only by `auth`, from a verified token."""
+    """Who is calling. Made only by `auth`, from a verified token. Two are equal if issuer and subject are."""
 
     issuer: str
     """Name of the issuer's row in the configuration; `local` for the development secret."""
     subject: str
     """The token's `sub`. Unique within its issuer only: an account is the pair."""
+    kind: PrincipalKind = field(default="user", compare=False)
+    """`anonymous`: somebody who has not signed up yet. `machine`: a program with credentials of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

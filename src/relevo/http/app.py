@@ -135,10 +135,10 @@ class HttpApp:
             raise GatewayError(Code.METHOD_NOT_ALLOWED, allowed=route.method)
         return await route.handler(request, state)
 
-    def _authenticate(self, request: Request, state: State) -> Principal:
+    async def _authenticate(self, request: Request, state: State) -> Principal:
         """Who is calling. Every handler that serves anything of value begins with this."""
         try:
-            return state.verifier.verify(_bearer(request))
+            return await state.verifier.verify(_bearer(request))
         except GatewayError as error:
             self._counts.refused_before_auth(error.code)
             self._note_refusal(str(error.values.get("reason", "")))
@@ -152,7 +152,7 @@ class HttpApp:
             _log.warning("a session token was refused: %s", reason)
 
     async def _chat(self, request: Request, state: State) -> Response:
-        principal = self._authenticate(request, state)
+        principal = await self._authenticate(request, state)
         with state.chat.visit(principal, request.id) as visit:
             body = await request.json_body(state.body_bytes_max)
             answer = await self._while_wanted(request, state.chat.chat(visit, parse_chat_body(body)))
@@ -187,7 +187,7 @@ class HttpApp:
             gone.cancel()
 
     async def _tasks(self, request: Request, state: State) -> Response:
-        self._authenticate(request, state)
+        await self._authenticate(request, state)
         tasks = [
             {
                 "task": task.name,

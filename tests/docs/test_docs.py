@@ -34,7 +34,14 @@ def test_every_invariant_names_a_test_that_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "README.es.md", "docs/guide/configuration.md", "docs/guide/local-model.md"]
+    "page",
+    [
+        "README.md",
+        "README.es.md",
+        "docs/guide/configuration.md",
+        "docs/guide/identity.md",
+        "docs/guide/local-model.md",
+    ],
 )
 def test_configuration_examples_are_valid(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block of TOML in the documents can be served as it stands."""

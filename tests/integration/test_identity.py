@@ -140,6 +140,15 @@ async def test_two_credentials_are_one_too_many(gateway: Gateway) -> None:
     assert b'"code":"invalid_request"' in answer
 
 
+async def test_a_token_in_the_address_is_not_read(gateway: Gateway, provider: Upstream) -> None:
+    """Addresses end up in logs and histories: a token there is no credential, and no part of any line of ours."""
+    for name in ("access_token", "token", "authorization"):
+        path = f"/api/ai/chat?{name}={gateway.token}"
+        answer = await gateway.request("POST", path, b'{"prompt":"x"}', {"content-type": "application/json"})
+        assert (answer.status, answer.json["code"]) == (401, "unauthenticated")
+    assert provider.received == []
+
+
 def app_token(**changes: Any) -> str:
     now = int(time.time())
     claims = {

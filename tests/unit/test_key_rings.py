@@ -68,7 +68,11 @@ async def test_a_caller_who_leaves_does_not_take_the_fetch_along() -> None:
     await settle()
     leaving.cancel()
     await settle()
+    bench.clock.pass_s(3)  # longer than the pause between fetches: the one under way still is the only one
+    joining = asyncio.ensure_future(outcome(verifier, token(sub="joining")))
+    await settle()
     gate.set()
+    assert await joining == "ok"
 
     assert await staying == "ok"
     assert leaving.cancelled()
@@ -93,6 +97,16 @@ async def test_made_up_kids_bring_about_one_fetch_in_30_s() -> None:
     assert bench.fetch.calls == 1 + 4  # the cold start, then at 0, 30, 60 and 90 s
     assert len(bench.ring._unknown) <= 1000
     assert sorted(waits)[-2] < 0.1
+
+
+async def test_what_is_remembered_of_made_up_kids_is_bounded() -> None:
+    """Thousands at once, all waiting for one fetch: a thousand are remembered."""
+    bench = Bench()
+    await bench.ring.find("k1")
+
+    assert set(await asyncio.gather(*(bench.ring.find(f"x{number}") for number in range(3000)))) == {None}
+    assert bench.fetch.calls == 2
+    assert len(bench.ring._unknown) == 1000
 
 
 async def test_a_made_up_kid_is_remembered_for_a_minute() -> None:
@@ -196,6 +210,31 @@ async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() -> None
             coroutine.send(None)
     await settle()
     assert bench.fetch.calls == 2
+    bench.fetch.die()
+    hangs.set()
+    await settle()
+
+
+async def test_an_issuer_that_failed_lately_is_not_waited_for() -> None:
+    """Past the time of the set, too: each further try hangs behind the callers."""
+    bench = Bench()
+    verifier = bench.verifier()
+    await outcome(verifier, token())
+    good = bench.fetch.body
+    bench.fetch.die()
+    bench.clock.mono += 590
+    assert await outcome(verifier, token(sub="early")) == "ok"
+    await settle()
+    bench.fetch.body, hangs = good, asyncio.Event()
+    bench.fetch.before = hangs.wait
+    bench.clock.mono += 40
+
+    for number in range(10):
+        coroutine = verifier.verify(token(sub=f"u{number}"))
+        with pytest.raises(StopIteration):  # ends in its first step
+            coroutine.send(None)
+    await settle()
+    assert bench.fetch.calls == 3
     hangs.set()
     await settle()
 

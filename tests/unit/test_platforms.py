@@ -210,6 +210,7 @@ async def test_cognito_takes_access_tokens_of_its_clients() -> None:
     assert await result("cognito", wants_id, **id_token) == "ok"
     assert await result("cognito", wants_id, **{**id_token, "aud": "c2"}) == "invalid_token"
     assert await result("cognito", wants_id) == "forbidden"
+    assert await result("cognito", row, client_id=..., gty="client_credentials") == "invalid_token"
     machine = token_of("cognito", sub="c1", username=...)
     assert (await verifier_of(row).verify(machine)).kind == "machine"
 

@@ -207,7 +207,9 @@ async def test_a_kid_is_a_name_in_a_dictionary_and_nothing_else(kid: Any) -> Non
     header = {**GOOD_HEADER, "kid": kid}
     text = signed({name: value for name, value in header.items() if value is not ...}, claims_of())
 
-    assert await outcome(Bench().verifier(), text) == "invalid_token"
+    bench = Bench()
+    assert await outcome(bench.verifier(), text) == "invalid_token"
+    assert bench.fetch.calls == (1 if kid in KIDS else 0)
     assert await outcome(Bench().verifier(), signed({**GOOD_HEADER, "kid": ["k1"]}, claims_of())) == "invalid_token"
 
 
@@ -234,7 +236,7 @@ def with_text(**texts: str) -> str:
     [
         with_text(exp=f'"{NOW + 60}"'), with_text(exp="true"), with_text(exp="1e300"), with_text(exp="-1"), with_text(exp="0"),
         with_text(exp="null"), with_text(exp="[1]"), with_text(exp="NaN"), with_text(exp="Infinity"), with_text(exp=f"{2**53}"),
-        with_text(iat=f'"{NOW}"'), with_text(iat="true"), with_text(iat="{}"), with_text(nbf=f'"{NOW}"'), with_text(nbf="null"),
+        with_text(iat=f'"{NOW}"'), with_text(iat="true"), with_text(iat="{}"), with_text(nbf=f'"{NOW}"'), with_text(nbf="null"), with_text(nbf="true"),
         with_text(sub='""'), with_text(sub="7"), with_text(sub="null"), with_text(sub=json.dumps("x" * 256)), with_text(sub='"a\\u0000"'),
         with_text(sub='"a","sub":"eva"'), with_text(sub='"a","\\u0073ub":"eva"'), with_text(more='{"a":1,"a":2}'),
         with_text(exp=f"{NOW + 86_401}"), with_text(iat=f"{NOW + 3601}"), with_text(nbf=f"{NOW + 31}"), with_text(exp=f"{NOW - 1}"),
@@ -359,8 +361,9 @@ async def test_the_cache_is_of_whole_tokens_and_ends_with_the_key() -> None:
     assert ended.value.value is first
 
     bench.fetch.body = key_set(jwk(rsa_key("b"), "k2"))
-    bench.clock.pass_s(601)
-    assert await outcome(verifier, token(rsa_key("b"), "k2")) == "ok"
+    assert await outcome(verifier, token(kid="k3")) == "invalid_token"  # asks the issuer, who has revoked k1
+    assert bench.fetch.calls == 2
+    bench.clock.pass_s(1)
     assert await outcome(verifier, text) == "invalid_token"
 
 
@@ -372,3 +375,14 @@ async def test_the_caller_hears_nothing_and_the_operator_no_token() -> None:
 
     assert "canary" not in str(caught.value.values)
     assert base64.urlsafe_b64encode(b"canary").decode()[:6] not in str(caught.value)
+
+
+async def test_no_letter_of_a_token_can_be_changed() -> None:
+    """Every letter replaced by another one of base64url, or left out: the token is refused."""
+    verifier = Bench().verifier()
+    text = token()
+    for at, letter in enumerate(text):
+        for other in {"A", "-", "."} - {letter}:
+            assert await outcome(verifier, text[:at] + other + text[at + 1 :]) != "ok", at
+        assert await outcome(verifier, text[:at] + text[at + 1 :]) != "ok", at
+    assert await outcome(verifier, text) == "ok"

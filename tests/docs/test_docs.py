@@ -39,6 +39,7 @@ def test_every_invariant_names_a_test_that_exists() -> None:
         "README.md",
         "README.es.md",
         "docs/guide/configuration.md",
+        "docs/guide/identity.md",
         "docs/guide/local-model.md",
         "docs/guide/prices.md",
     ],

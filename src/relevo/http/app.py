@@ -138,10 +138,10 @@ class HttpApp:
             raise GatewayError(Code.METHOD_NOT_ALLOWED, allowed=route.method)
         return await route.handler(request, state)
 
-    def _authenticate(self, request: Request, state: State) -> Principal:
+    async def _authenticate(self, request: Request, state: State) -> Principal:
         """Who is calling. Every handler that serves anything of value begins with this."""
         try:
-            return state.verifier.verify(_bearer(request))
+            return await state.verifier.verify(_bearer(request))
         except GatewayError as error:
             self._counts.refused_before_auth(error.code)
             self._note_refusal(str(error.values.get("reason", "")))
@@ -155,7 +155,7 @@ class HttpApp:
             _log.warning("a session token was refused: %s", reason)
 
     async def _chat(self, request: Request, state: State) -> Response:
-        principal = self._authenticate(request, state)
+        principal = await self._authenticate(request, state)
         key = request.header(b"idempotency-key")
         answer = await self._while_wanted(request, self._call(request, state, principal, key), to_its_end=bool(key))
         return answer_response(answer, demo=state.chat.demo)
@@ -209,19 +209,19 @@ class HttpApp:
             gone.cancel()
 
     async def _credits(self, request: Request, state: State) -> Response:
-        principal = self._authenticate(request, state)
+        principal = await self._authenticate(request, state)
         balance = await state.chat.balance(principal)
         return Response(200, encode(balance_json(balance)))
 
     async def _quote(self, request: Request, state: State) -> Response:
-        principal = self._authenticate(request, state)
+        principal = await self._authenticate(request, state)
         wish = parse_chat_body(await request.json_body(state.body_bytes_max))
         plan, quote = state.chat.quote(wish)
         available = (await state.chat.balance(principal)).available_micro if state.chat.cashier else None
         return Response(200, encode(quote_json(plan.task.name, quote, available)))
 
     async def _tasks(self, request: Request, state: State) -> Response:
-        self._authenticate(request, state)
+        await self._authenticate(request, state)
         tasks = [
             {
                 "task": task.name,

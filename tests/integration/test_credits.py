@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import jwt
 import pytest
 
 from relevo.auth.dev_secret import ISSUER, sign
@@ -226,6 +227,28 @@ async def test_two_users_have_two_wallets_and_a_forged_request_id_changes_nothin
 
         assert [mine.status, again.status, his.status] == [200, 402, 200]
         assert his.json["request_id"] != mine.json["request_id"]
+
+
+async def test_two_issuers_with_the_same_sub_are_two_wallets(tmp_path: Path) -> None:
+    """An account is the issuer's row and the `sub`; a guest of a row gets no signup grant."""
+    secrets = {"one": "1" * 32, "two": "2" * 32}
+    rows = "".join(
+        f'[auth.issuers.{name}]\nplatform = "supabase"\nissuer = "https://{name}"\nsecret = "${{{name.upper()}_JWT}}"\n'
+        for name in secrets
+    )
+    (tmp_path / ".env").write_text("".join(f"{name.upper()}_JWT={value}\n" for name, value in secrets.items()))
+    async with upstream(streamed()) as a:
+        async with running(config(a, credits="signup = 30\n") + rows, tmp_path) as gateway:
+
+            async def call(row: str, **claims: Any) -> int:
+                now_s = int(SystemClock().wall_s())
+                said = {"iss": f"https://{row}", "aud": "authenticated", "role": "authenticated", "sub": "ana",
+                        "iat": now_s, "exp": now_s + 60}  # fmt: skip
+                token = jwt.encode(said | claims, secrets[row], algorithm="HS256")
+                return (await gateway.chat(headers={"authorization": f"Bearer {token}"}, prompt="Hola")).status
+
+            assert [await call("one"), await call("one"), await call("two")] == [200, 402, 200]
+            assert await call("one", sub="guest", is_anonymous=True) == 402
 
 
 async def test_a_quote_calls_nobody_and_matches_the_hold(tmp_path: Path) -> None:

@@ -14,11 +14,10 @@ from relevo.auth.issuers import Issuer
 from relevo.auth.jwks import KeyRing
 from relevo.auth.tokens import TokenVerifier
 from relevo.core.errors import Fault, GatewayError, UpstreamError
+from support.clock import FakeClock
 
 URL = "https://idp.example/jwks.json"
 ISS = "https://idp.example"
-from support.clock import FakeClock
-
 NOW = 1_800_000_000
 
 

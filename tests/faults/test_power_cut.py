@@ -30,22 +30,32 @@ class Disk:
     def __init__(self) -> None:
         self.flushed: dict[str, bytes] = {}
         self.pending: dict[str, list[tuple[int, bytes]]] = {}
-        self.flushes = 0
-        self.cut_after: int | None = None
-        self.off = False
+        self.events_left: int | None = None
+        """Writes and flushes until the power goes out. None: it stays."""
+
+    def passes(self) -> None:
+        """One more write or flush. Raises when the power is off, for ever after."""
+        if self.events_left is not None:
+            self.events_left -= 1
+            if self.events_left <= 0:
+                raise apsw.IOError("the power is off")
 
     def write(self, name: str, data: bytes, offset: int) -> None:
+        self.passes()
         self.pending.setdefault(name, []).append((offset, data))
 
     def flush(self, name: str) -> None:
-        self.flushes += 1
-        if self.cut_after is not None and self.flushes >= self.cut_after:
-            self.off = True
-        if not self.off:
-            self.flushed[name] = patched(self.flushed.get(name, b""), self.pending.pop(name, []))
+        self.passes()
+        self.flushed[name] = patched(self.flushed.get(name, b""), self.pending.pop(name, []))
 
     def truncate(self, name: str, size: int) -> None:
+        self.passes()
         self.pending.setdefault(name, []).append((size, b""))
+
+    def delete(self, name: str) -> None:
+        self.passes()
+        self.flushed.pop(name, None)
+        self.pending.pop(name, None)
 
     def come_back(self, folder: Path, dice: random.Random) -> None:
         """Write what is left into a folder."""
@@ -88,8 +98,6 @@ class File(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
         self.disk.flush(self.name)
-        if self.disk.off:
-            raise apsw.IOError("the power is off")
 
 
 class Vfs(apsw.VFS):
@@ -99,8 +107,7 @@ class Vfs(apsw.VFS):
         super().__init__("power", self.usual, makedefault=True)
 
     def xDelete(self, name: str, syncdir: bool) -> None:  # noqa: N802 - SQLite's name
-        self.disk.flushed.pop(name, None)
-        self.disk.pending.pop(name, None)
+        self.disk.delete(name)
         super().xDelete(name, syncdir)
 
     def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802 - SQLite's name
@@ -129,7 +136,7 @@ async def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, seed: 
     charged: list[str] = []
     with below_sqlite() as disk:
         store = SqliteStore(before / "r.db", FakeClock())
-        disk.cut_after = disk.flushes + dice.randint(1, 60)
+        disk.events_left = dice.randint(1, 900)
         await work(StoredLedger(store), dice, granted, held, charged)
         await store.aclose()
     disk.come_back(after, dice)

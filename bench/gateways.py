@@ -60,6 +60,13 @@ class Gateway:
             connection.close()
 
 
+_CREDITS = """[credits]
+enabled = true
+signup = 1_000_000
+"""
+"""Every answer is held for, charged and settled before it is sent; limits count. One user: one hot account."""
+
+
 def mock_command(nginx: str, directory: Path, port: int) -> tuple[str, ...]:
     """The upstream: an nginx that gives every chat completion the same answer."""
     server = f"""
@@ -78,6 +85,14 @@ def make_gateways(nginx: str, directory: Path, mock_port: int) -> list[Gateway]:
         _nginx(nginx, directory / "nginx", mock_port),
         _relevo("relevo", "relevo, record off", directory / "relevo-plain", mock_port, keep_days=0),
         _relevo("relevo_record", "relevo, record on", directory / "relevo-record", mock_port, keep_days=90),
+        _relevo(
+            "relevo_credits",
+            "relevo, credits and record",
+            directory / "relevo-credits",
+            mock_port,
+            keep_days=90,
+            more=_CREDITS,
+        ),
     ]
 
 
@@ -140,7 +155,7 @@ http {{
     return (nginx, "-e", "stderr", "-c", str(file))
 
 
-def _relevo(name: str, title: str, directory: Path, mock_port: int, *, keep_days: int) -> Gateway:
+def _relevo(name: str, title: str, directory: Path, mock_port: int, *, keep_days: int, more: str = "") -> Gateway:
     directory.mkdir()
     port = free_port()
     file = directory / "relevo.toml"
@@ -154,12 +169,14 @@ port = {free_port()}
 dialect = "openai_chat"
 base_url = "http://127.0.0.1:{mock_port}/v1"
 [tasks.BENCH]
+credits = 0.01
 targets = [{{ provider = "mock", model = "{_MODEL}", stream_upstream = false }}]
 [limits]
-user_requests_per_minute = 0
-user_concurrency = 0
+user_requests_per_minute = {100_000_000 if more else 0}
+user_concurrency = {1000 if more else 0}
 [record]
 keep_days = {keep_days}
+{more}
 """,
         encoding="utf-8",
     )

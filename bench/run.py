@@ -5,7 +5,8 @@ that answers every chat completion with the same 763 bytes). A round starts a ga
 right answer, warms it up, loads it, waits until it is quiet again, and stops it; the gateways take turns.
 The figure is the CPU time of all processes of the gateway (user + system, `/proc/PID/stat`) by the number of
 requests, which a noisy machine bends least. relevo verifies a session token and writes its log line for
-every request in both of its rows; the record (SQLite) comes on top in the last one.
+every request in all of its rows; the record, then the money (limits, a hold before the call, a charge before
+the answer, both flushed to disk) come on top in the later ones.
 
 Only loopback is used, the environment of what is started is built from scratch, and all of it is stopped by
 its process id, whatever happens. Exit codes: 0 measured, 1 something answered wrongly, 2 could not run.
@@ -34,6 +35,13 @@ _WARM_UP_S: Final = 1
 _SETTLE_S: Final = 0.3
 _SHARED_MEMORY: Final = Path("/dev/shm")
 """A file system in memory, for the logs."""
+
+
+_ADDED: Final = {
+    "relevo_record": "the record adds",
+    "relevo_credits": "limits, hold, charge and record on SQLite add",
+    "relevo_postgres": "limits, hold, charge and record on PostgreSQL add",
+}
 
 
 class Bench:
@@ -173,10 +181,14 @@ def _print(gateways: Sequence[Gateway], rounds: dict[str, list[report.Round]], f
     print()
     print(report.table(gateways, rounds))
     print()
-    added = report.record_us(rounds)
-    print(
-        f"the record adds {median(added):.0f} µs CPU to a request ({min(added):.0f} to {max(added):.0f} by round)"
-    )
+    for name, what in _ADDED.items():
+        if name in rounds:
+            added = report.added_us(rounds, name)
+            later_ms = report.added_p99_ms(rounds, name)
+            print(
+                f"{what} {median(added):.0f} µs CPU to a request ({min(added):.0f} to {max(added):.0f} by round)"
+                f" and {later_ms:.2f} ms to its p99"
+            )
     print(
         f"other programs and the hypervisor had up to {report.others_share(rounds):.0%} of the machine meanwhile;"
         " above 5% measure again"

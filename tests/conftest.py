@@ -12,6 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.canary import CANARY
+from support.postgres import database as new_database
+from support.postgres import server
 
 # Self-signed for localhost; its key is public by being here, and good for nothing but these tests.
 UNTRUSTED_CERTIFICATE = """\
@@ -65,6 +67,20 @@ def no_secret_out(clean_room: None, tmp_path: Path, capfd: pytest.CaptureFixture
             assert CANARY.encode() not in path.read_bytes(), path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL for all tests."""
+    with server() as address:
+        yield address
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """An empty database of the test's own."""
+    with new_database(postgres) as url:
+        yield url
+
+
 @pytest.fixture
 async def tls_server(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Starts a server with a certificate that nobody trusts."""
@@ -85,5 +101,5 @@ async def tls_server(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[int
         return port
 
     yield start
-    for server in servers:
-        server.close()
+    for running in servers:
+        running.close()

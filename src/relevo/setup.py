@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from relevo.auth.dev_secret import ISSUER, ROW, development_secret
 from relevo.auth.issuers import Issuer
@@ -39,7 +40,9 @@ class Setup:
         """Every secret that the configuration holds, for the redactor."""
         found = [provider.api_key for provider in self.providers.values() if provider.api_key]
         issuers = self.config.file.auth.issuers.values()
-        return found + [Secret(row.secret) for row in issuers if row.secret]
+        password = urlsplit(self.config.file.store.url).password
+        stored = [Secret(password), Secret(unquote(password))] if password else []
+        return found + stored + [Secret(row.secret) for row in issuers if row.secret]
 
 
 def set_up(path: str | None = None) -> Setup:

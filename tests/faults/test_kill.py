@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,18 @@ async def test_no_money_is_lost_or_taken_twice(tmp_path: Path, point: str, seed:
     await strike(tmp_path, point, random.Random(f"{point} {seed}"), "")  # noqa: S311
 
 
-async def strike(folder: Path, point: str, dice: random.Random, store: str) -> None:
-    """One death and one recovery. `store` is a further section of the configuration."""
+async def strike(
+    folder: Path, point: str, dice: random.Random, store: str, time_passes: Callable[[], None] | None = None
+) -> None:
+    """One death and one recovery.
+
+    Args:
+        folder: The server's.
+        point: Where it dies.
+        dice: Of this seed.
+        store: A further section of the configuration.
+        time_passes: Lets the time pass in which holds of the dead expire. None: they are freed at the start.
+    """
     truth = Truth()
     number = dice.randint(1, REACH.get(point, 40))
     doomed: list[subprocess.Popen[bytes]] = []
@@ -89,7 +100,10 @@ async def strike(folder: Path, point: str, dice: random.Random, store: str) -> N
             await ready(folder, again)
             dead(folder, again)
         doomed.clear()
+        if time_passes:
+            time_passes()
         async with running(text, folder) as gateway:
+            await gateway.server._books.wallet.sweep()
             await recover(gateway.server.api.url, tokens, truth)
             await gateway.at_rest()
     await check(folder, store, truth)
@@ -107,7 +121,8 @@ def config(base_url: str, store: str) -> str:
 def start(folder: Path, point: str, number: int) -> subprocess.Popen[bytes]:
     script = [] if point in (*AT_PROVIDER, DRAINING) else [doomed_path(), point, str(number)]
     command = [sys.executable, *(script or ["-m", "relevo"]), "serve", "--port", "0"]
-    environ = environment({"CANARY_KEY": "canary-in-a-child-process"})
+    more = {"RELEVO_DOOMED_POSTGRES": "1"} if "postgresql" in (folder / "relevo.toml").read_text() else {}
+    environ = environment({"CANARY_KEY": "canary-in-a-child-process", **more})
     with (folder / "out.txt").open("wb") as out, (folder / "err.txt").open("ab") as err:
         return subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
 

@@ -12,6 +12,13 @@ from typing import Any
 
 import apsw
 
+POSTGRES: Any = None
+"""The store's class, where the command is to use PostgreSQL (with RELEVO_DOOMED_POSTGRES set)."""
+if os.environ.get("RELEVO_DOOMED_POSTGRES"):
+    from relevo.store.postgres import PostgresStore
+
+    POSTGRES = PostgresStore
+
 POINTS = (
     "statement",  # before any statement of a transaction: inside the hold's, the charge's, the sweeper's
     "commit",  # all is said, and COMMIT is not
@@ -47,6 +54,18 @@ def before(owner: Any, name: str, sentence: Sentence) -> None:
     def passing(*args: Any, **named: Any) -> Any:
         sentence.passing()
         return real(*args, **named)
+
+    setattr(owner, name, passing)
+
+
+def after(owner: Any, name: str, sentence: Sentence) -> None:
+    """Pass the point after every call of the coroutine function `owner.name`."""
+    real: Callable[..., Any] = getattr(owner, name)
+
+    async def passing(*args: Any, **named: Any) -> Any:
+        result = await real(*args, **named)
+        sentence.passing()
+        return result
 
     setattr(owner, name, passing)
 
@@ -102,6 +121,8 @@ def arm(point: str, number: int) -> Any:
 
             counted = Counted(real)
             setattr(sqlite, "queries", lambda _backend: counted)  # noqa: B010 - not known to be there
+            if POSTGRES:
+                before(POSTGRES, "_execute", sentence)
         case "commit":
             real_do = sqlite.SqliteStore._do
 
@@ -112,6 +133,8 @@ def arm(point: str, number: int) -> Any:
             setattr(sqlite.SqliteStore, "_do", do)  # noqa: B010 - a method is replaced
         case "durable":
             before(sqlite, "_deliver", sentence)
+            if POSTGRES:
+                after(POSTGRES, "_on", sentence)
         case "connect":
             before(AiohttpTransport, "open", sentence)
         case "settle":

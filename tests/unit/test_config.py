@@ -245,7 +245,7 @@ def test_paths_start_at_the_file(tmp_path: Path) -> None:
     (folder / "relevo.toml").write_text(MINE + TASK + '[server]\ndata_dir = "data"\n')
     config = load(os.fspath(folder / "relevo.toml"))
 
-    assert config.database_path == folder / "data" / "relevo.db"
+    assert config.store_place == str(folder / "data" / "relevo.db")
 
 
 TOML = '''# a comment with [brackets] and = signs

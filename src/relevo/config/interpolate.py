@@ -9,6 +9,7 @@ from relevo.config.problems import Report
 
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _BARE_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}")
+_LITERAL_PASSWORD: Final = re.compile(r"postgres(?:ql)?://[^:/@]*:(?!\$\{)[^@]+@")
 _HIDDEN_LENGTH_MIN: Final = 4
 """Shorter values are no secrets, and would blank out letters of every message."""
 _SECRET_KEYS: Final = frozenset({"api_key", "secret"})
@@ -27,6 +28,9 @@ def interpolate(value: Any, environ: Mapping[str, str], report: Report, path: Pa
         return value
     if path and path[-1] in _SECRET_KEYS and value and not _BARE_REFERENCE.fullmatch(value):
         report.add("error", path, _literal_secret(path))
+        return ""
+    if path == ("store", "url") and _LITERAL_PASSWORD.match(value):
+        report.add("error", path, _literal_secret(("store", "password")))
         return ""
     resolved = _REFERENCE.sub(lambda match: _resolve(match, environ, report, path), value)
     if path and path[-1] in _SECRET_KEYS:

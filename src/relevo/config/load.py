@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import dotenv
 
@@ -49,10 +50,12 @@ class Config:
         return (self.base_dir / self.file.server.data_dir).resolve()
 
     @property
-    def database_path(self) -> FilePath:
-        """The SQLite file of `store.url`."""
-        name = self.file.store.url.removeprefix("sqlite:///")
-        return self.data_dir / name
+    def store_place(self) -> str:
+        """Where the store is, as a person may read it: a file, or PostgreSQL without user and password."""
+        url = urlsplit(self.file.store.url)
+        if url.scheme == "sqlite":
+            return str(self.data_dir / self.file.store.url.removeprefix("sqlite:///"))
+        return f"PostgreSQL {(url.hostname or '')}{url.path}"
 
 
 def load(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Config:

@@ -31,7 +31,7 @@ class Server(Section, frozen=True):
     locale: Literal["es", "en"] = "es"
     """Language of the `error` texts of `/api/ai/*`."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
-    """Processes. This version runs in one."""
+    """Processes. A relevo is one: start several on one PostgreSQL."""
     drain_s: Annotated[float, Meta(ge=0, le=3600)] = 120
     """After SIGTERM, how long running answers may still take."""
     trusted_proxies: list[Name] = []
@@ -50,10 +50,11 @@ class Admin(Section, frozen=True):
 
 
 class Store(Section, frozen=True):
-    """Where the record is kept."""
+    """Where credits, API keys and the record are kept."""
 
     url: Name = "sqlite:///relevo.db"
-    """`sqlite:///` and a path, relative to `data_dir`; four slashes for an absolute path."""
+    """`sqlite:///` and a path, relative to `data_dir` (four slashes: an absolute path), for one process; or
+    `postgresql://user:${PASSWORD}@host/database`, for as many as you want."""
 
 
 class Provider(Section, frozen=True):

@@ -32,3 +32,6 @@ class Limiter(Protocol):
 
     def leave(self, owner: Principal, limits: UserLimits) -> None:
         """A request that was allowed has ended. Returns at once."""
+
+    async def aclose(self) -> None:
+        """Let what goes on behind `leave` end."""

@@ -7,7 +7,7 @@ Holds that are at work are kept alive here, and those of processes that died are
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from relevo.core.clock import Clock
@@ -38,19 +38,32 @@ _RETRIES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 2.0)
 """Waits between tries of a closing. All closings are safe to repeat."""
 
 T = TypeVar("T")
+Beat = Callable[[], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
 
 class Wallet:
     """Holds and idempotency keys of this process."""
 
-    def __init__(self, ledger: Ledger, keys: Keys, clock: Clock, node: str, *, alone: bool) -> None:
-        """Args: node: this process; alone: no other process uses the store, so others' holds are of the dead."""
+    def __init__(
+        self, ledger: Ledger, keys: Keys, clock: Clock, node: str, *, alone: bool, beats: Sequence[Beat] = ()
+    ) -> None:
+        """What a process needs to keep its money.
+
+        Args:
+            ledger: Where credits are.
+            keys: Where idempotency keys are.
+            clock: For the watch.
+            node: This process.
+            alone: No other process uses the store, so the holds of others are of the dead.
+            beats: What else is to be done at every sweep.
+        """
         self._ledger = ledger
         self._keys = keys
         self._clock = clock
         self.node = node
         self._alone = alone
+        self._beats = beats
         self._live: set[str] = set()
         self._claims: dict[str, Claim] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -62,6 +75,8 @@ class Wallet:
             while await self._ledger.expire_due((), self.node):
                 pass
             await self._keys.forget(self.node)
+        for beat in self._beats:
+            await beat()
         self._loop_task = asyncio.get_running_loop().create_task(self._watch(), name="relevo-wallet")
 
     async def aclose(self) -> None:
@@ -180,6 +195,8 @@ class Wallet:
                     heartbeat_at_s = self._clock.now_s() + HEARTBEAT_S
                     await self.heartbeat()
                 await self.sweep()
+                for beat in self._beats:
+                    await beat()
             except StoreUnavailable as error:
                 _log.warning("holds were not renewed or swept, again in %.0f s: %s", SWEEP_S, error)
             except Exception:  # noqa: BLE001 - a watch that ends would free no hold any more

@@ -235,7 +235,7 @@ def enter(account: AccountRow, now_ms: int, moved: Movement) -> Steps[AccountRow
 
 def _existing(hold_id: str) -> Steps[Reserved | None]:
     """What the same order was told before."""
-    rows = yield Q("hold_by_id", {"id": hold_id})
+    rows = yield Q("hold_seen", {"id": hold_id})
     if not rows:
         return None
     _, amount, _, _, available = rows[0]

@@ -79,8 +79,9 @@ def mock_command(nginx: str, directory: Path, port: int) -> tuple[str, ...]:
     return _nginx_command(nginx, directory, server)
 
 
-def make_gateways(nginx: str, directory: Path, mock_port: int) -> list[Gateway]:
+def make_gateways(nginx: str, directory: Path, mock_port: int, postgres_url: str) -> list[Gateway]:
     """The gateways to compare, the yardstick first. Writes their configurations into `directory`."""
+    shared = f'[store]\nurl = "{postgres_url}"\n'
     return [
         _nginx(nginx, directory / "nginx", mock_port),
         _relevo("relevo", "relevo, record off", directory / "relevo-plain", mock_port, keep_days=0),
@@ -92,6 +93,14 @@ def make_gateways(nginx: str, directory: Path, mock_port: int) -> list[Gateway]:
             mock_port,
             keep_days=90,
             more=_CREDITS,
+        ),
+        _relevo(
+            "relevo_postgres",
+            "the same, PostgreSQL",
+            directory / "relevo-postgres",
+            mock_port,
+            keep_days=90,
+            more=_CREDITS + shared,
         ),
     ]
 
@@ -190,7 +199,7 @@ keep_days = {keep_days}
         body=json.dumps({"messages": _MESSAGES, "taskType": "BENCH", "maxTokens": 128}),
         token=_token(program, file),
         text_of=lambda reply: reply["content"],
-        database=directory / "relevo.db" if keep_days else None,
+        database=directory / "relevo.db" if keep_days and "[store]" not in more else None,
     )
 
 

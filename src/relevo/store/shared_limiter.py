@@ -57,7 +57,8 @@ class SharedLimiter:
 
     async def _leave(self, owner: Principal) -> None:
         try:
-            await self._store.write(Tx(lambda _now_ms: _one(Q("leave_use", self._whose(owner)))))
+            step = Q("leave_use", self._whose(owner))
+            await self._store.write(Tx(lambda _now_ms: _one(step), quick=step, of_row=lambda _row: None))
         except StoreUnavailable as error:
             _log.warning("a request stays counted until this process ends, the store does not answer: %s", error)
 

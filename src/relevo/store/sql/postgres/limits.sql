@@ -28,7 +28,8 @@ SET running = CASE WHEN CAST(running ->> CAST(:node AS TEXT) AS INTEGER) > 1
                    THEN jsonb_set(running, ARRAY[CAST(:node AS TEXT)],
                                   to_jsonb(CAST(running ->> CAST(:node AS TEXT) AS INTEGER) - 1))
                    ELSE running - CAST(:node AS TEXT) END
-WHERE issuer = :issuer AND subject = :subject;
+WHERE issuer = :issuer AND subject = :subject
+RETURNING 1;
 
 -- name: see_node
 INSERT INTO node (id, seen_ms) VALUES (:node, relevo_now_ms())

@@ -39,6 +39,7 @@ def record(number: int, *, at_ms: int = 1_000_000_000_000, subject: str = "ana",
         id=f"req_{number:04}", started_at_ms=at_ms, issuer="local", subject=subject, task="T",
         outcome="ok" if ok else "failed", code=None if ok else "all_providers_failed",
         http_status=200 if ok else 500, ms=12, attempts=attempts if number % 2 == 0 else attempts[1:], demo=ok,
+        charged_micro=20_000_000 if ok else None,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from relevo.cli.tables import print_table, printable, show, width
 from relevo.core.clock import SystemClock
 from relevo.core.ledger import StoreUnavailable
 from relevo.core.record import Attempt, RequestRecord
+from relevo.ledger.pricing import credits_of
 from relevo.setup import Setup
 from relevo.store.base import StoreError
 from relevo.store.opening import make_reader
@@ -23,8 +24,8 @@ from relevo.store.record_reader import Filter, RecordReader
 _POLL_S: Final = 0.3
 _PAGE: Final = 1000
 _NANO_USD: Final = 1_000_000_000
-_COLUMNS: Final = ("time (UTC)", "user", "task", "target", "outcome", "ms", "tokens", "USD", "why")
-_RIGHT: Final = ("ms", "tokens", "USD")
+_COLUMNS: Final = ("time (UTC)", "user", "task", "target", "outcome", "ms", "tokens", "USD", "credits", "why")
+_RIGHT: Final = ("ms", "tokens", "USD", "credits")
 _STYLES: Final = {"ok": "green", "failed": "red", "skipped": "yellow"}
 
 _TABLE_WIDTH_MIN: Final = 140
@@ -106,11 +107,11 @@ def _print_table(records: list[RequestRecord]) -> None:
 def _print_lines(records: list[RequestRecord]) -> None:
     """The same without columns, for narrow terminals and for rows that come one by one."""
     for record in records:
-        when, user, task, _, outcome, ms, _, _, why = _request_row(record)
+        when, user, task, _, outcome, ms, _, _, credits, why = _request_row(record)
         head = Text(f"{when} {printable(str(user))} {task} ").append_text(Text.assemble(outcome))
-        lines = [head.append(f" {ms} ms {why}")]
+        lines = [head.append(f" {ms} ms {f'{credits} credits ' if credits else ''}{why}")]
         for attempt in record.attempts:
-            _, _, _, target, outcome, ms, tokens, _, why = _attempt_row(attempt)
+            _, _, _, target, outcome, ms, tokens, _, _, why = _attempt_row(attempt)
             line = Text(f"  {attempt.number} {target} ").append_text(Text.assemble(outcome))
             lines.append(line.append(f" {ms} ms {f'{tokens} tokens' if tokens else why}"))
         show(*lines)
@@ -127,6 +128,7 @@ def _request_row(record: RequestRecord) -> tuple[str | Text, ...]:
         str(record.ms),
         _tokens(served),
         _usd(served.cost_nano_usd if served else None),
+        "" if record.charged_micro is None else str(credits_of(record.charged_micro)),
         f"{record.http_status} {record.code}" if record.code else "",
     )
 
@@ -145,6 +147,7 @@ def _attempt_row(attempt: Attempt) -> tuple[str | Text, ...]:
         str(attempt.ms),
         _tokens(attempt),
         _usd(attempt.cost_nano_usd),
+        "",
         " ".join(why),
     )
 

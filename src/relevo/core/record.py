@@ -47,6 +47,8 @@ class RequestRecord:
     http_status: int
     ms: int
     attempts: tuple[Attempt, ...] = ()
+    charged_micro: int | None = None
+    """What the caller paid, in micro-credits. None: credits are off, or it never came to a price."""
     demo: bool = False
 
     @property

@@ -191,12 +191,15 @@ class ChatService:
             )
             kept = once.seal(answer) if once else None
             if payment is not None:
-                return replace(answer, credits=await payment.settle(visit.attempts, kept))
+                credits = await payment.settle(visit.attempts, kept)
+                visit.charged_micro = credits.charged_micro
+                return replace(answer, credits=credits)
             if kept is not None:
                 await self.wallet.keep(kept)
         except BaseException:
             if payment is not None:  # after a charge this changes nothing: the first closing counts
                 payment.release(visit.attempts)
+                visit.charged_micro = 0
             raise
         return answer
 

@@ -38,6 +38,7 @@ class Visit:
         self.id = request_id
         self.task: str | None = None
         self.attempts: list[Attempt] = []
+        self.charged_micro: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +58,7 @@ class Visit:
             http_status=status,
             ms=self.elapsed_ms(),
             attempts=tuple(self.attempts),
+            charged_micro=self.charged_micro,
             demo=self._demo,
         )
         for observer in self._observers:

@@ -57,6 +57,7 @@ def _request(row: Row) -> RequestRecord:
         "code",
         "http_status",
         "ms",
+        "charged_micro",
         "demo",
     )
     return RequestRecord(**{**dict(zip(names, row, strict=True)), "demo": bool(row[-1])})

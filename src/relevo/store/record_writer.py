@@ -146,6 +146,7 @@ def _request_row(record: RequestRecord) -> dict[str, Any]:
         "code": record.code,
         "http_status": record.http_status,
         "ms": record.ms,
+        "charged_micro": record.charged_micro,
         "demo": int(record.demo),
     }
 

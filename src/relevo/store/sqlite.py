@@ -70,15 +70,23 @@ class SqliteStore:
         return self._connection, self._reader
 
     def claim_alone(self) -> bool:
-        """Whether no other server uses this file; from now on none does while this one lives."""
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            return False
-        self._lock = lock
-        return True
+        """Whether no other server uses this file; from now on none does while this one lives.
+
+        A lock on a file of its own: closing one on the database would take SQLite's own locks along.
+        """
+        path = f"{self._path}.lock"
+        while True:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                return False
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(path).st_ino == os.fstat(lock).st_ino:
+                    self._lock = lock
+                    return True
+            os.close(lock)  # whoever had it removed it meanwhile: take the new one
 
     async def write(self, tx: Tx[T]) -> T:
         """See `Store.write`."""
@@ -106,6 +114,7 @@ class SqliteStore:
         with contextlib.suppress(apsw.Error):  # a last checkpoint that fails loses nothing: the WAL stays
             self._reader.close()
         if self._lock is not None:
+            Path(f"{self._path}.lock").unlink(missing_ok=True)
             os.close(self._lock)
 
     def _run(self) -> None:

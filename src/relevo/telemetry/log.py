@@ -114,6 +114,9 @@ class Logs:
         self._formatter.redactor = Redactor(secrets)
 
 
+_MICRO: Final = 1_000_000
+
+
 class RequestLog:
     """An `Observer` that writes one line a request."""
 
@@ -137,6 +140,7 @@ class RequestLog:
             "model": served.upstream_model if served else None,
             "input_tokens": served.usage.input_tokens if served and served.usage else None,
             "output_tokens": served.usage.output_tokens if served and served.usage else None,
+            "credits_charged": None if record.charged_micro is None else record.charged_micro / _MICRO,
             "tries": [
                 {
                     "provider": a.provider,

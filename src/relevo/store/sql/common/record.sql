@@ -1,6 +1,10 @@
 -- name: insert_request
-INSERT INTO request (id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo)
-VALUES (:id, :started_at_ms, :issuer, :subject, :task, :outcome, :code, :http_status, :ms, :demo);
+INSERT INTO request (
+    id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, charged_micro, demo
+)
+VALUES (
+    :id, :started_at_ms, :issuer, :subject, :task, :outcome, :code, :http_status, :ms, :charged_micro, :demo
+);
 
 -- name: insert_attempt
 INSERT INTO attempt (
@@ -19,7 +23,7 @@ RETURNING 1;
 
 -- name: requests_after
 -- What came after a place in the record, in its order: nothing is passed over, however much there is.
-SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo
+SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, charged_micro, demo
 FROM request
 WHERE seq > :after
   AND (CAST(:subject AS TEXT) IS NULL OR subject = :subject)
@@ -31,7 +35,7 @@ LIMIT :limit;
 
 -- name: latest_requests
 -- The newest rows, newest first. An empty filter matches everything.
-SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, demo
+SELECT seq, id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, charged_micro, demo
 FROM request
 WHERE (CAST(:subject AS TEXT) IS NULL OR subject = :subject)
   AND (CAST(:issuer AS TEXT) IS NULL OR issuer = :issuer)

@@ -10,7 +10,8 @@ CREATE TABLE request (
     code          TEXT,
     http_status   INTEGER NOT NULL,
     ms            BIGINT NOT NULL,
-    demo          SMALLINT NOT NULL DEFAULT 0
+    demo          SMALLINT NOT NULL DEFAULT 0,
+    charged_micro BIGINT CHECK (charged_micro >= 0)
 );
 CREATE INDEX request_by_subject ON request (subject, seq);
 CREATE INDEX request_by_start ON request (started_at_ms);

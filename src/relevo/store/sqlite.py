@@ -74,7 +74,7 @@ class SqliteStore:
 
         A lock on a file of its own: closing one on the database would take SQLite's own locks along.
         """
-        path = f"{self._path}.lock"
+        path = Path(f"{self._path}.lock")
         while True:
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -83,7 +83,7 @@ class SqliteStore:
                 os.close(lock)
                 return False
             with contextlib.suppress(FileNotFoundError):
-                if os.stat(path).st_ino == os.fstat(lock).st_ino:
+                if path.stat().st_ino == os.fstat(lock).st_ino:
                     self._lock = lock
                     return True
             os.close(lock)  # whoever had it removed it meanwhile: take the new one
@@ -113,6 +113,10 @@ class SqliteStore:
         await asyncio.to_thread(self._thread.join, _CLOSE_S)
         with contextlib.suppress(apsw.Error):  # a last checkpoint that fails loses nothing: the WAL stays
             self._reader.close()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Let another server have the file."""
         if self._lock is not None:
             Path(f"{self._path}.lock").unlink(missing_ok=True)
             os.close(self._lock)

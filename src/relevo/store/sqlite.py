@@ -71,14 +71,8 @@ class SqliteStore:
 
     def claim_alone(self) -> bool:
         """Whether no other server uses this file; from now on none does while this one lives."""
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            return False
-        self._lock = lock
-        return True
+        self._lock = lock_alone(self._path)
+        return self._lock is not None
 
     async def write(self, tx: Tx[T]) -> T:
         """See `Store.write`."""
@@ -186,9 +180,11 @@ class SqliteReader:
 
 def _read(tx: Tx[T], connection: apsw.Connection, clock: Clock) -> T:
     try:
-        return _run_steps(tx, connection, clock)
+        with connection:  # one snapshot for all steps: a report must not see half of what a server writes beside it
+            result = _run_steps(tx, connection, clock)
     except apsw.Error as error:
         raise StoreUnavailable(str(error)) from error
+    return result
 
 
 def _run_steps(tx: Tx[T], connection: apsw.Connection, clock: Clock) -> T:
@@ -225,6 +221,17 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_exception(job.error)
         else:
             job.future.set_result(job.result)
+
+
+def lock_alone(path: Path) -> int | None:
+    """The lock that says whose database this is, as a descriptor that keeps it. None: a server has it."""
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def open_writer(path: Path) -> apsw.Connection:

@@ -12,7 +12,7 @@ from relevo.config.schema import Task as TaskSection
 from relevo.core.clock import Clock
 from relevo.core.grants import MS_PER_DAY
 from relevo.core.ids import node_id
-from relevo.core.ledger import Terms
+from relevo.core.ledger import StoreUnavailable, Terms
 from relevo.core.limits import Limiter, UserLimits
 from relevo.core.report import Report
 from relevo.core.secret import Secret
@@ -131,7 +131,10 @@ def make_reports(
 
     async def reports(days: int) -> Report:
         steps = partial(report, length_ms=days * MS_PER_DAY, sold=credits_enabled(setup))
-        return await read_apart(setup, clock, Tx(steps), data_dir)
+        try:
+            return await read_apart(setup, clock, Tx(steps), data_dir)
+        except StoreError as error:  # for who reads it there is no difference: not now
+            raise StoreUnavailable(str(error)) from error
 
     return reports
 

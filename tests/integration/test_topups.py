@@ -223,3 +223,20 @@ def test_prices_that_no_event_carries_are_a_warning(tmp_path: Path) -> None:
     path.write_text(books_text(LOCAL, '[topups.stripe]\nsecret = "${STRIPE_SECRET}"\nprices = { price_1 = 5 }\n'))
     (warning,) = set_up(str(path)).config.report.at("warning")
     assert "carry no price ids" in warning.message
+
+
+async def test_a_reload_opens_and_closes_the_door(tmp_path: Path) -> None:
+    """The route is there with its section, from the next request on."""
+    path = tmp_path / "relevo.toml"
+    async with running(books_text(LOCAL), tmp_path) as gateway:
+        body = stripe_event()
+        assert (await stripe(gateway, body)).status == 404
+        path.write_text(books_text(LOCAL, STRIPE))
+        gateway.server.reload()
+        assert (await stripe(gateway, body)).json["credited"] is True
+        path.write_text(books_text(LOCAL, STRIPE.replace("STRIPE_SECRET", "NOT_SET:-")))
+        gateway.server.reload()  # an empty secret: the old configuration stays
+        assert (await stripe(gateway, body)).status == 200
+        path.write_text(books_text(LOCAL))
+        gateway.server.reload()
+        assert (await stripe(gateway, body)).status == 404

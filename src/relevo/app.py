@@ -10,26 +10,32 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 
+from relevo.auth.admin_token import AdminGate
+from relevo.auth.api_keys import ApiKeyVerifier, Authenticator
 from relevo.auth.jwks import KeyRings
 from relevo.auth.tokens import TokenVerifier
 from relevo.config.problems import ConfigError
 from relevo.core.clock import SystemClock
+from relevo.core.errors import Code
 from relevo.core.net import is_loopback
 from relevo.core.record import Observer
 from relevo.core.secret import Secret
 from relevo.demo.control import Address, announce, withdraw
 from relevo.demo.server import PATHS, DemoApp
-from relevo.http.admin import AdminApp
+from relevo.http.admin import AdminApp, AdminState
+from relevo.http.admin_api import AdminApi
 from relevo.http.app import HttpApp, State
 from relevo.http.server import Listener, ListenError, bind
 from relevo.service.chat import ChatService, Ports, Settings
+from relevo.service.office import Office
 from relevo.setup import Setup, issuers_of, set_up
+from relevo.store.api_keys import StoredApiKeys
 from relevo.store.record_writer import RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
 from relevo.upstream.small_get import SmallGet
-from relevo.wiring import credits_enabled, make_cashier, open_books, user_limits
+from relevo.wiring import credits_enabled, make_cashier, make_office, make_webhooks, open_books, user_limits
 
 _DEMO_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000, 8080))
 """Where development servers of browser apps listen; in demo mode there is no file to name another."""
@@ -79,6 +85,7 @@ class Server:
         admin_socket = _bind_admin(setup, any_port=port == 0)
         self._metrics = Metrics()
         self._books = open_books(setup, self._clock)
+        self._key_verifier = ApiKeyVerifier(StoredApiKeys(self._books.store), self._clock)
         self._writer = None
         if file.record.keep_days:
             self._writer = RecordWriter(self._books.store, keep_days=file.record.keep_days, clock=self._clock)
@@ -87,7 +94,9 @@ class Server:
         self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)
         self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
         self.api = Listener(self._app, api_socket, drain_s=file.server.drain_s)
-        self.admin = Listener(AdminApp(self._metrics_page, CONTENT_TYPE), admin_socket, drain_s=0)
+        gate = AdminGate(self._data_dir, self._clock)
+        self._admin_app = AdminApp(self._admin_state(setup), gate, self._clock, self._metrics_page, CONTENT_TYPE)
+        self.admin = Listener(self._admin_app, admin_socket, drain_s=0)
 
     def _state(self, setup: Setup, demo_url: str | None = None) -> State:
         """Everything that requests need of one configuration."""
@@ -125,11 +134,23 @@ class Server:
                 ),
                 make_cashier(setup, self._books.wallet),
             ),
-            verifier=TokenVerifier(issuers, self._clock, rings),
+            verifier=Authenticator(TokenVerifier(issuers, self._clock, rings), self._key_verifier),
+            webhooks=make_webhooks(setup, self._office(setup), self._clock, self._note_false_payment),
             allowed_origins=frozenset(_DEMO_ORIGINS if setup.demo else file.server.allowed_origins),
             locale=file.server.locale,
             body_bytes_max=file.limits.body_bytes,
         )
+
+    def _admin_state(self, setup: Setup) -> AdminState:
+        return AdminState(
+            api=AdminApi(self._office(setup)), locale=setup.config.file.server.locale, demo=setup.demo
+        )
+
+    def _office(self, setup: Setup) -> Office:
+        return make_office(setup, self._books.store, self._clock, self._data_dir)
+
+    def _note_false_payment(self, reason: str) -> None:
+        self._app.note_refusal(Code.INVALID_TOKEN, reason, "webhook")
 
     def _is_ready(self) -> bool:
         return not self.api.should_exit and self._books.store.healthy
@@ -249,6 +270,7 @@ class Server:
         self._setup = setup
         self._app.state = state
         self._key_rings.warm()
+        self._admin_app.state = self._admin_state(setup)
         _log.warning("the configuration was reloaded")
 
 

@@ -36,13 +36,20 @@ class Setup:
         """Folder of the database and the development secret."""
         return self.config.data_dir
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of the issuer rows: the first half of every account."""
+        return tuple(self.config.file.auth.issuers) or (ROW,)
+
     def secrets(self) -> list[Secret]:
         """Every secret that the configuration holds, for the redactor."""
         found = [provider.api_key for provider in self.providers.values() if provider.api_key]
         issuers = self.config.file.auth.issuers.values()
         password = urlsplit(self.config.file.store.url).password
-        stored = [Secret(password), Secret(unquote(password))] if password else []
-        return found + stored + [Secret(row.secret) for row in issuers if row.secret]
+        found += [Secret(password), Secret(unquote(password))] if password else []
+        found += [Secret(row.secret) for row in issuers if row.secret]
+        topups = self.config.file.topups
+        return found + [Secret(section.secret) for section in (topups.stripe, topups.webhook) if section]
 
 
 def set_up(path: str | None = None) -> Setup:

@@ -1,22 +1,36 @@
 """Builds what requests need of one configuration from what lives as long as the process."""
 
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+from relevo.config.schema import Credits
 from relevo.config.schema import Task as TaskSection
 from relevo.core.clock import Clock
+from relevo.core.grants import MS_PER_DAY
 from relevo.core.ids import node_id
-from relevo.core.ledger import Terms
+from relevo.core.ledger import StoreUnavailable, Terms
 from relevo.core.limits import Limiter, UserLimits
+from relevo.core.report import Report
+from relevo.core.secret import Secret
 from relevo.core.types import Call, Target
+from relevo.http.app import Handler
+from relevo.http.webhooks import Seller, StripeWebhook, TopupWebhook
 from relevo.ledger.pricing import Tariff, make_tariff, micro
 from relevo.ledger.wallet import Wallet
 from relevo.routing.estimate import cost_max_nano_usd
 from relevo.service.limits import MemoryLimiter
+from relevo.service.office import Office
 from relevo.service.payment import Cashier
 from relevo.setup import Setup
-from relevo.store.base import Store, StoreError
+from relevo.store.api_keys import StoredApiKeys
+from relevo.store.base import Store, StoreError, T, Tx
 from relevo.store.ledger import StoredLedger
-from relevo.store.opening import make_store
+from relevo.store.opening import make_reader, make_store
+from relevo.store.report import report
 from relevo.store.shared_limiter import SharedLimiter
 from relevo.store.sqlite import SqliteStore
 
@@ -77,14 +91,94 @@ def make_cashier(setup: Setup, wallet: Wallet) -> Cashier | None:
     return Cashier(
         wallet=wallet,
         tariffs={name: _tariff(task, section.usd_per_credit) for name, task in setup.config.tasks.items()},
-        terms=Terms(
-            signup_micro=micro(section.signup),
-            monthly_micro=micro(section.monthly),
-            daily_limit_micro=micro(setup.config.file.limits.user_credits_per_day),
-        ),
+        terms=terms_of(setup),
         cost_max=cost_max,
         topup_url=section.topup_url,
     )
+
+
+def terms_of(setup: Setup) -> Terms:
+    """What is granted and allowed. While credits are off: nothing is granted, and nothing is limited."""
+    section = setup.config.file.credits
+    if section is None or not section.enabled:
+        return Terms()
+    return Terms(
+        signup_micro=micro(section.signup),
+        monthly_micro=micro(section.monthly),
+        daily_limit_micro=micro(setup.config.file.limits.user_credits_per_day),
+    )
+
+
+def make_office(setup: Setup, store: Store, clock: Clock, data_dir: Path | None = None) -> Office:
+    """What an operator orders, by one configuration, over a store that is open.
+
+    Args:
+        setup: The configuration.
+        store: Where the books are.
+        clock: For the stretch of a report.
+        data_dir: In place of the configuration's: a running server keeps the folder that it began with.
+    """
+    section = setup.config.file.credits
+    return Office(
+        ledger=StoredLedger(store),
+        api_keys=StoredApiKeys(store),
+        rows=setup.rows,
+        tasks=tuple(setup.tasks),
+        terms=terms_of(setup),
+        usd_per_credit=section.usd_per_credit if section else Credits().usd_per_credit,
+        reports=make_reports(setup, clock, data_dir),
+    )
+
+
+def make_reports(
+    setup: Setup, clock: Clock, data_dir: Path | None = None
+) -> Callable[[int], Coroutine[Any, Any, Report]]:
+    """What makes the report of the last so many days."""
+
+    async def reports(days: int) -> Report:
+        steps = partial(report, length_ms=days * MS_PER_DAY, sold=credits_enabled(setup))
+        try:
+            return await read_apart(setup, clock, Tx(steps), data_dir)
+        except StoreError as error:  # for who reads it there is no difference: not now
+            raise StoreUnavailable(str(error)) from error
+
+    return reports
+
+
+async def read_apart(setup: Setup, clock: Clock, tx: Tx[T], data_dir: Path | None = None) -> T:
+    """Read what takes long over a connection and in a thread of its own: no caller waits for it.
+
+    Raises:
+        StoreError: There is no database, or it cannot be read.
+        StoreUnavailable: It does not answer.
+    """
+
+    async def read() -> T:
+        reader = make_reader(setup.config.file.store.url, data_dir or setup.data_dir, clock)
+        await reader.start()
+        try:
+            return await reader.read(tx)
+        finally:
+            await reader.aclose()
+
+    return await asyncio.to_thread(lambda: asyncio.run(read()))
+
+
+def make_webhooks(setup: Setup, office: Office, clock: Clock, refused: Callable[[str], None]) -> dict[str, Handler]:
+    """The paths at which payments are reported. None without its section."""
+    topups = setup.config.file.topups
+    found: dict[str, Handler] = {}
+    if topups.stripe:
+        stripe = _seller(topups.stripe.secret, topups.stripe.prices, topups.stripe.issuer)
+        found["/webhooks/stripe"] = StripeWebhook(stripe, office, clock, refused)
+    if topups.webhook:
+        own = _seller(topups.webhook.secret, topups.webhook.products, topups.webhook.issuer)
+        found["/webhooks/topup"] = TopupWebhook(own, office, clock, refused)
+    return found
+
+
+def _seller(secret: str, packs: Mapping[str, float], row: str | None) -> Seller:
+    return Seller(secret=Secret(secret), credits_micro={name: micro(n) for name, n in packs.items()}, row=row)
 
 
 def user_limits(setup: Setup) -> UserLimits:

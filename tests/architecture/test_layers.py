@@ -22,20 +22,24 @@ GRANDFATHERED: Final[dict[str, int]] = {}
 ONE_DOOR: Final = {
     # module: where alone it may be used, and why
     "time": {"core/clock.py"},  # time is injected
-    "secrets": {"core/ids.py", "auth/dev_secret.py", "app.py"},  # ids and keys are made in few places
+    "secrets": {"core/ids.py", "app.py"},  # ids and keys are made in few places
     "sqlite3": set(),  # apsw carries a SQLite without the WAL-reset bug
     "json": set(),  # msgspec is strict where json takes NaN and lone surrogates
     "logging": {
         "telemetry/log.py",
         "app.py",
         "http/app.py",
+        "http/admin.py",
+        "http/webhooks.py",
         "service/chat.py",
         "store/record_writer.py",
         "store/sqlite.py",
+        "store/postgres.py",
+        "store/shared_limiter.py",
         "ledger/wallet.py",
     },
     "aiohttp": {"upstream/aiohttp_transport.py"},  # one transport, to be replaced in one place
-    "apsw": {"store/sqlite.py"},
+    "apsw": {"store/sqlite.py", "store/backup.py"},
     "jwt": {"auth/tokens.py", "auth/keys.py", "auth/dev_secret.py"},
     "subprocess": set(),  # no process is started by a gateway
     "pickle": set(),

@@ -39,6 +39,7 @@ def test_every_invariant_names_a_test_that_exists() -> None:
         "README.md",
         "README.es.md",
         "docs/guide/configuration.md",
+        "docs/guide/credits.md",
         "docs/guide/identity.md",
         "docs/guide/local-model.md",
         "docs/guide/prices.md",
@@ -48,6 +49,8 @@ def test_configuration_examples_are_valid(page: str, tmp_path: Path, monkeypatch
     """Every block of TOML in the documents can be served as it stands."""
     for name in ("GEMINI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "MINE_API_KEY"):
         monkeypatch.setenv(name, "invented-for-a-test")
+    for name in ("STRIPE_WEBHOOK_SECRET", "TOPUP_SECRET"):
+        monkeypatch.setenv(name, "invented-secret-of-a-webhook-0123456789")
     monkeypatch.setenv("SUPABASE_JWT_SECRET", "invented-" * 5)
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 

@@ -15,6 +15,14 @@ _COMMANDS: Final[dict[str, str]] = {
     "schema": "relevo.cli.setup:schema",
     "token": "relevo.cli.token:token",
     "log": "relevo.cli.log:log",
+    "credits": "relevo.cli.credits:credits_",
+    "users": "relevo.cli.users:users",
+    "keys": "relevo.cli.keys:keys",
+    "ledger": "relevo.cli.books:ledger",
+    "report": "relevo.cli.books:report",
+    "backup": "relevo.cli.backup:backup",
+    "restore": "relevo.cli.backup:restore",
+    "admin": "relevo.cli.admin:admin",
     "demo": "relevo.cli.demo:demo",
 }
 

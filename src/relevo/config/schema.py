@@ -13,6 +13,7 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Lockable = Literal["system", "temperature", "tools", "response_format", "max_tokens"]
 Amount = Annotated[float, Meta(ge=0, le=1_000_000)]
+Pack = Annotated[float, Meta(ge=0.000001, le=1_000_000_000)]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +42,7 @@ class Server(Section, frozen=True):
 
 
 class Admin(Section, frozen=True):
-    """The operator's own listener: `/metrics`."""
+    """The operator's own listener: `/metrics` and `/admin/api`."""
 
     host: Name = "127.0.0.1"
     """Address of the admin listener."""
@@ -220,19 +221,34 @@ class Record(Section, frozen=True):
 
 
 class Stripe(Section, frozen=True):
-    """Signed webhooks of Stripe: which price buys how many credits."""
+    """`POST /webhooks/stripe`: which payment buys how many credits. The payment's metadata is never asked."""
 
     secret: str
-    """Signing secret of the webhook, as a reference."""
-    prices: dict[str, Amount] = {}
-    """Credits by price id. Not in force yet."""
+    """Signing secret of the webhook (`whsec_…`), as a reference."""
+    prices: Annotated[dict[Name, Pack], Meta(min_length=1)]
+    """Credits by payment link (`plink_…`), amount (`usd_500`: 5.00 USD) or, where events carry it, `price_…`."""
+    issuer: Name | None = None
+    """Issuer row of the users who pay. Needed where there are several rows."""
+
+
+class Webhook(Section, frozen=True):
+    """`POST /webhooks/topup`: payments that a server of yours reports, signed."""
+
+    secret: str
+    """What both sides know, as a reference; 32 random characters or more."""
+    products: dict[Name, Pack] = {}
+    """Credits by product. Without any, the sender states the credits itself."""
+    issuer: Name | None = None
+    """Issuer row of the users who pay. Needed where there are several rows."""
 
 
 class Topups(Section, frozen=True):
-    """Payments that become credits."""
+    """Payments that become credits. A route exists once its section is written."""
 
     stripe: Stripe | None = None
-    """Not in force yet."""
+    """Signed webhooks of Stripe."""
+    webhook: Webhook | None = None
+    """Signed webhooks of a server of yours."""
 
 
 class File(Section, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from relevo.config.identity import check_identity
 from relevo.config.problems import Report
 from relevo.config.schema import File
+from relevo.config.topups import check_topups
 from relevo.core.net import is_loopback
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
@@ -28,8 +29,7 @@ def check_support(file: File, data: dict[str, Any], report: Report) -> None:
 def _check_money(file: File, report: Report) -> None:
     if file.credits and file.credits.enabled and file.credits.usd_per_credit < _USD_PER_CREDIT_MIN:
         report.add("error", ("credits", "usd_per_credit"), f"a credit is worth at least {_USD_PER_CREDIT_MIN} USD")
-    if file.topups.stripe:
-        report.add("error", ("topups", "stripe"), "this version has no top-ups: remove the section")
+    check_topups(file, report)
     for name, row in file.prices.items():
         if row.per_minute is not None:
             message = "not in force: no call of this version carries sound"

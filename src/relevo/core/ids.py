@@ -19,6 +19,21 @@ def node_id() -> str:
     return f"node_{_base32(secrets.randbits(80), 16)}"
 
 
+def key_id() -> str:
+    """A new name for an API key: what lists and revocations call it by."""
+    return f"key_{_base32(secrets.randbits(80), 16)}"
+
+
+def act_key() -> str:
+    """A new key for an act that nobody will repeat."""
+    return f"act_{_base32(secrets.randbits(80), 16)}"
+
+
+def random_text() -> str:
+    """256 random bits as 43 characters that go into any header, file or URL."""
+    return secrets.token_urlsafe(32)
+
+
 def _base32(number: int, width: int) -> str:
     digits = []
     for _ in range(width):

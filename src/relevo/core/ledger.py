@@ -213,8 +213,18 @@ class Done:
     """The same act had been done before; these are its results."""
 
 
+RefusedWhy = Literal["amount", "expired", "available", "no_grant", "too_much", "key"]
+
+
 class ActRefused(Exception):
     """An act that cannot be done; nothing was changed. The message says why and what to do."""
+
+    def __init__(self, message: str, why: RefusedWhy = "amount", **values: Any) -> None:
+        super().__init__(message)
+        self.why = why
+        """`key`: the act's key was used for another act; the others are about what was asked for."""
+        self.values = values
+        """What a text in another language is filled with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

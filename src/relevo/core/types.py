@@ -139,6 +139,8 @@ class Principal:
     """The token's `sub`. Unique within its issuer only: an account is the pair."""
     kind: PrincipalKind = field(default="user", compare=False)
     """`anonymous`: somebody who has not signed up yet. `machine`: a program with credentials of its own."""
+    tasks: frozenset[str] | None = field(default=None, compare=False)
+    """The tasks that its credential allows. None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
-from relevo.auth.tokens import TokenVerifier
+from relevo.auth.api_keys import Authenticator
 from relevo.core.clock import Clock
 from relevo.core.errors import CallerGone, Code, GatewayError
 from relevo.core.ids import request_id
@@ -23,15 +23,20 @@ from relevo.service.once import make_once
 _log = logging.getLogger(__name__)
 
 
+Handler = Callable[[Request], Awaitable[Response]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """All that requests need of one configuration. A reload swaps it whole; running requests keep theirs."""
 
     chat: ChatService
-    verifier: TokenVerifier
+    verifier: Authenticator
     allowed_origins: Collection[str]
     locale: Locale
     body_bytes_max: int
+    webhooks: Mapping[str, Handler] = field(default_factory=dict)
+    """Paths at which payments are reported, where the configuration has them."""
 
 
 class Counts(Protocol):
@@ -41,14 +46,11 @@ class Counts(Protocol):
         """One more request refused with this code."""
 
 
-Handler = Callable[[Request, State], Awaitable[Response]]
-
-
 class Route(NamedTuple):
     """One path: its method and what answers it."""
 
     method: str
-    handler: Handler
+    handler: Callable[[Request, State], Awaitable[Response]]
 
 
 class HttpApp:
@@ -128,6 +130,9 @@ class HttpApp:
 
     async def _route(self, request: Request, state: State) -> Response:
         route = self._routes.get(request.path)
+        webhook = state.webhooks.get(request.path)
+        if webhook is not None:
+            route = Route("POST", lambda request, _state: webhook(request))
         if route is None:
             self._counts.refused_before_auth(Code.NOT_FOUND)
             raise GatewayError(Code.NOT_FOUND)
@@ -141,18 +146,18 @@ class HttpApp:
     async def _authenticate(self, request: Request, state: State) -> Principal:
         """Who is calling. Every handler that serves anything of value begins with this."""
         try:
-            return await state.verifier.verify(_bearer(request))
+            return await state.verifier.verify(_credential(request))
         except GatewayError as error:
-            self._counts.refused_before_auth(error.code)
-            self._note_refusal(str(error.values.get("reason", "")))
+            self.note_refusal(error.code, str(error.values.get("reason", "")))
             raise
 
-    def _note_refusal(self, reason: str) -> None:
-        """Tell the operator which check failed, once a second at most: strangers must not fill the log."""
+    def note_refusal(self, code: Code, reason: str, what: str = "session token") -> None:
+        """Count it, and tell the operator which check failed, once a second at most: strangers fill no log."""
+        self._counts.refused_before_auth(code)
         now_s = self._clock.now_s()
         if reason and now_s - self._refusal_noted_s >= 1:
             self._refusal_noted_s = now_s
-            _log.warning("a session token was refused: %s", reason)
+            _log.warning("a %s was refused: %s", what, reason)
 
     async def _chat(self, request: Request, state: State) -> Response:
         principal = await self._authenticate(request, state)
@@ -216,12 +221,12 @@ class HttpApp:
     async def _quote(self, request: Request, state: State) -> Response:
         principal = await self._authenticate(request, state)
         wish = parse_chat_body(await request.json_body(state.body_bytes_max))
-        plan, quote = state.chat.quote(wish)
+        plan, quote = state.chat.quote(principal, wish)
         available = (await state.chat.balance(principal)).available_micro if state.chat.cashier else None
         return Response(200, encode(quote_json(plan.task.name, quote, available)))
 
     async def _tasks(self, request: Request, state: State) -> Response:
-        await self._authenticate(request, state)
+        principal = await self._authenticate(request, state)
         tasks = [
             {
                 "task": task.name,
@@ -229,6 +234,7 @@ class HttpApp:
                 "targets": [{"provider": t.provider, "model": t.upstream_model} for t in task.targets],
             }
             for task in state.chat.tasks.values()
+            if principal.tasks is None or task.name in principal.tasks
         ]
         return Response(200, encode(tasks))
 
@@ -253,11 +259,15 @@ def _note_end(task: asyncio.Task[Answer]) -> None:
         _log.info("a call whose caller had left ended with %r", task.exception())
 
 
-def _bearer(request: Request) -> str:
-    values = request.headers_all(b"authorization")
-    if len(values) > 1:
+def _credential(request: Request) -> str:
+    """The one credential of a request: a bearer token, or whatever `x-api-key` holds."""
+    keys, values = request.headers_all(b"x-api-key"), request.headers_all(b"authorization")
+    if len(keys) + len(values) > 1:
         raise GatewayError(Code.INVALID_REQUEST, "invalid_request.two_credentials", field="Authorization")
-    scheme, _, token = values[0].partition(" ") if values else ("", "", "")
+    if keys:
+        scheme, token = "bearer", keys[0]
+    else:
+        scheme, _, token = values[0].partition(" ") if values else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
         raise GatewayError(Code.UNAUTHENTICATED)
     return token.strip()

@@ -8,6 +8,7 @@ from relevo.core.errors import Code, GatewayError
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
 _TYPES: Final = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _MISSING: Final = re.compile(r"Object missing required field `?(\w+)`?")
+_EXTRA: Final = re.compile(r"Object contains unknown field `([^`]*)`")
 _UNKNOWN: Final = re.compile(r"Invalid (?:enum )?value '(.*)'", re.DOTALL)
 
 
@@ -22,6 +23,9 @@ def wrong_type(message: str) -> GatewayError:
         return invalid(f"{field}.{missing[1]}".lstrip("."), "missing")
     if types:
         return invalid(field, "type", expected=types[1].split(" | "), got=[types[2]])
+    extra = _EXTRA.match(what)
+    if extra:
+        return invalid(f"{field}.{extra[1]}".lstrip("."), "extra")
     if unknown:
         return invalid(field, "unknown", value=unknown[1])
     return invalid(field, "invalid")

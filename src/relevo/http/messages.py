@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from relevo.core.errors import CallerGone, Code, GatewayError
 
@@ -43,6 +44,9 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self._query: bytes = scope.get("query_string", b"")
+        self.address: str = (scope.get("client") or ("",))[0]
+        """Where the connection comes from; a proxy's address where one stands in front."""
         self.id = request_id
         self._headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         self._receive = receive
@@ -55,6 +59,10 @@ class Request:
     def headers_all(self, name: bytes) -> list[str]:
         """Every header of this (lower-case) name."""
         return [value.decode("latin-1") for key, value in self._headers if key == name]
+
+    def query(self, name: str) -> str:
+        """The first value of this name in the query, or an empty string."""
+        return parse_qs(self._query.decode("latin-1"), max_num_fields=100).get(name, [""])[0]
 
     async def json_body(self, bytes_max: int) -> bytes:
         """The body, which must say that it is JSON.

@@ -3,11 +3,13 @@
 from typing import Any, Final, Literal
 
 from relevo.core.errors import Code, GatewayError
+from relevo.http.texts_admin import OPERATOR_TEXTS
 
 Locale = Literal["es", "en"]
 LOCALES: Final[tuple[Locale, ...]] = ("es", "en")
 
 TEXTS: Final[dict[str, dict[Locale, str]]] = {
+    **OPERATOR_TEXTS,
     "invalid_json": {
         "es": "El cuerpo no es JSON válido. Envía un objeto JSON en UTF-8.",
         "en": "The body is not valid JSON. Send one JSON object in UTF-8.",
@@ -97,8 +99,8 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "en": "The body did not arrive within {limit} seconds: send it again over a better connection.",
     },
     "invalid_request.two_credentials": {
-        "es": "La petición trae dos credenciales: envía una sola cabecera Authorization.",
-        "en": "The request carries two credentials: send a single Authorization header.",
+        "es": "La petición trae dos credenciales: envía una sola cabecera, Authorization o x-api-key.",
+        "en": "The request carries two credentials: send a single header, Authorization or x-api-key.",
     },
     "unknown_task": {
         "es": "El campo «taskType» nombra una tarea que no existe: «{task}». Tareas: {known}.",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from relevo.core.ledger import MICRO_PER_CREDIT
+from relevo.core.ledger import MICRO_MAX, MICRO_PER_CREDIT
 from relevo.core.money import NANO_USD_PER_USD
 
 _MILLION: Final = 1_000_000
@@ -13,6 +13,21 @@ _MILLION: Final = 1_000_000
 def micro(credits: float | str) -> int:
     """Credits as written in a file or a body to micro-credits, by decimal arithmetic."""
     return int((Decimal(str(credits)) * MICRO_PER_CREDIT).to_integral_value(ROUND_HALF_EVEN))
+
+
+def exact_micro(text: str) -> int:
+    """Credits that somebody orders to micro-credits: what cannot be counted is refused, never rounded.
+
+    Raises:
+        ValueError: It is no number of credits with at most 6 decimals.
+    """
+    try:
+        amount = Decimal(text) * MICRO_PER_CREDIT
+    except ArithmeticError:
+        raise ValueError(text) from None
+    if not amount.is_finite() or amount != amount.to_integral_value() or abs(amount) > MICRO_MAX:
+        raise ValueError(text)
+    return int(amount)
 
 
 def credits_of(amount_micro: int) -> float | int:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from relevo.auth.api_keys import permit
 from relevo.catalog.prices import PriceTable
 from relevo.config.schema import Timeouts
 from relevo.core.clock import Clock
@@ -128,9 +129,10 @@ class ChatService:
         except StoreUnavailable:
             raise GatewayError(Code.UNAVAILABLE) from None
 
-    def quote(self, wish: ChatWish) -> tuple[Plan, Quote]:
-        """What a wish would cost at most. Nobody is called, nothing is set aside; raises as `plan`."""
+    def quote(self, owner: Principal, wish: ChatWish) -> tuple[Plan, Quote]:
+        """What a wish would cost at most. Nobody is called, nothing is set aside; raises as `chat` before a try."""
         plan = self.plan(wish)
+        permit(owner, plan.task.name)
         call, _ = prepare(wish, plan.task)
         if self.cashier is None:
             offers = tuple(Offer(step=step, required_micro=None if step.skipped else 0) for step in plan.steps)
@@ -154,6 +156,7 @@ class ChatService:
         """
         plan = self.plan(wish)
         visit.task = plan.task.name
+        permit(visit.principal, plan.task.name)
         call, ignored = prepare(wish, plan.task)
         if once is None:
             return await self._answer(visit, plan, call, ignored, None)

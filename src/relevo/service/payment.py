@@ -182,14 +182,16 @@ class Payment:
             if attempt.outcome == "skipped":
                 continue
             answered = attempt.outcome == "ok"
-            if not answered and not _may_bill(attempt):
-                continue
+            if attempt.cost_nano_usd is None if answered else not _may_bill(attempt):
+                continue  # an answer of unknown price has no row: the report counts it apart, never as free
             costs.append(
                 Cost(
                     number=attempt.number,
                     provider=attempt.provider,
                     upstream_model=attempt.upstream_model,
-                    nano_usd=(attempt.cost_nano_usd or 0) if answered else self._quote.cost_guess_nano_usd,
+                    nano_usd=attempt.cost_nano_usd
+                    if attempt.cost_nano_usd is not None
+                    else self._quote.cost_guess_nano_usd,
                     borne_by="caller" if answered else "house",
                     estimated=not answered,
                 )

@@ -1,11 +1,23 @@
 """What somebody orders, once: credits given, taken back or refunded, users blocked. Each act says who and why."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
 
 from relevo.core.grants import AccountRow, GrantRow
-from relevo.core.ledger import MICRO_MAX, Act, ActRefused, Block, Done, Grant, Refund, Revoke, Terms
+from relevo.core.ledger import (
+    MICRO_MAX,
+    MICRO_PER_CREDIT,
+    Act,
+    ActRefused,
+    Block,
+    Done,
+    Grant,
+    Refund,
+    Revoke,
+    Terms,
+)
 from relevo.store.base import Q, Steps
 from relevo.store.ledger_steps import By, Movement, account_of, assigned, enter, enter_grant, rolled, save
 
@@ -22,13 +34,13 @@ def perform(now_ms: int, act: Act, terms: Terms) -> Steps[Done]:
     if rows:
         account_id, done, moved, before, after = rows[0]
         if account_id != account.id or done != what:
-            raise ActRefused(f"the key {act.key} was used for something else: take a new one")
+            raise ActRefused(f"the key {act.key} was used for something else: take a new one", "key", key=act.key)
         return Done(moved_micro=moved, before_micro=before, after_micro=after, replayed=True)
     account = yield from rolled(account, None, terms, now_ms)
     before = account.balance_micro
     account = yield from _change(account, act, now_ms)
     if abs(account.balance_micro) > MICRO_MAX:
-        raise ActRefused("the balance would be beyond what can be counted")
+        raise ActRefused("the balance would be beyond what can be counted", "too_much")
     yield from save(account)
     moved = account.balance_micro - before
     values = {
@@ -37,6 +49,14 @@ def perform(now_ms: int, act: Act, terms: Terms) -> Steps[Done]:
     }  # fmt: skip
     yield Q("insert_act", values)
     return Done(moved_micro=moved, before_micro=before, after_micro=account.balance_micro)
+
+
+def acted(_now_ms: int, keys: Sequence[str]) -> Steps[frozenset[str]]:
+    """Those of these keys that were used."""
+    used = set()
+    for key in keys:
+        used |= {key} if (yield Q("act_by_key", {"key": key})) else set()
+    return frozenset(used)
 
 
 def _change(account: AccountRow, act: Act, now_ms: int) -> Steps[AccountRow]:
@@ -56,7 +76,7 @@ def _grant(account: AccountRow, act: Act, given: Grant, now_ms: int) -> Steps[Ac
     if not 0 < given.amount_micro <= MICRO_MAX:
         raise ActRefused("an amount is more than 0 and at most 4,000,000,000,000 credits")
     if given.expires_at_ms is not None and given.expires_at_ms <= now_ms:
-        raise ActRefused("the credits would have expired already")
+        raise ActRefused("the credits would have expired already", "expired")
     account = yield from assigned(account)
     grant = GrantRow(
         id=0,
@@ -75,7 +95,10 @@ def _revoke(account: AccountRow, act: Act, amount: int, now_ms: int) -> Steps[Ac
     if amount <= 0:
         raise ActRefused("an amount is more than 0")
     if amount > account.available_micro:
-        raise ActRefused(f"only {account.available_micro / 1_000_000:f} credits are available")
+        available = max(0, account.available_micro)
+        raise ActRefused(
+            f"only {available / MICRO_PER_CREDIT:f} credits are available", "available", available_micro=available
+        )
     account = yield from enter(account, now_ms, Movement("revoke", -amount, by=By(act.actor, act.reason)))
     return replace(account, unassigned_micro=account.unassigned_micro + amount)
 
@@ -85,7 +108,9 @@ def _refund(account: AccountRow, act: Act, key: str, now_ms: int) -> Steps[Accou
     account = yield from assigned(account)
     rows = yield Q("grant_by_act", {"act_key": key, "account_id": account.id})
     if not rows:
-        raise ActRefused(f"this user has no grant with the key {key}: `relevo credits history` shows them")
+        raise ActRefused(
+            f"this user has no grant with the key {key}: `relevo credits history` shows them", "no_grant", key=key
+        )
     grant_id, _, _, remaining, _ = rows[0]
     taken = min(remaining, max(0, account.available_micro))
     if not taken:

@@ -81,6 +81,14 @@ class StoredLedger:
         """The newest movements of an account, newest first."""
         return await self._store.read(Tx(partial(ledger_steps.entries, owner=owner, limit=limit)))
 
+    async def exists(self, owner: Principal) -> bool:
+        """Whether there is such an account. Makes none."""
+        return await self._store.read(Tx(partial(ledger_steps.exists, owner=owner)))
+
+    async def acted(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of these act keys that were used."""
+        return await self._store.read(Tx(partial(act_steps.acted, keys=keys)))
+
     async def audit(self) -> Audit:
         """Recompute everything from the entries."""
         return await self._store.read(Tx(audit))

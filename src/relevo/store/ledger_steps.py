@@ -172,6 +172,11 @@ def blocked(_now_ms: int, owner: Principal) -> Steps[bool]:
     return bool(rows) and rows[0][0] is not None
 
 
+def exists(_now_ms: int, owner: Principal) -> Steps[bool]:
+    """Whether there is such an account."""
+    return bool((yield Q("blocked_of", {"issuer": owner.issuer, "subject": owner.subject})))
+
+
 def entries(_now_ms: int, owner: Principal, limit: int) -> Steps[list[Entry]]:
     """The newest movements of an account, newest first."""
     rows = yield Q("entries_of", {"issuer": owner.issuer, "subject": owner.subject, "limit": limit})

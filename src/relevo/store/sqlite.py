@@ -70,23 +70,9 @@ class SqliteStore:
         return self._connection, self._reader
 
     def claim_alone(self) -> bool:
-        """Whether no other server uses this file; from now on none does while this one lives.
-
-        A lock on a file of its own: closing one on the database would take SQLite's own locks along.
-        """
-        path = Path(f"{self._path}.lock")
-        while True:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(lock)
-                return False
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_ino == os.fstat(lock).st_ino:
-                    self._lock = lock
-                    return True
-            os.close(lock)  # whoever had it removed it meanwhile: take the new one
+        """Whether no other server uses this file; from now on none does while this one lives."""
+        self._lock = lock_alone(self._path)
+        return self._lock is not None
 
     async def write(self, tx: Tx[T]) -> T:
         """See `Store.write`."""
@@ -118,8 +104,7 @@ class SqliteStore:
     def _give_back(self) -> None:
         """Let another server have the file."""
         if self._lock is not None:
-            Path(f"{self._path}.lock").unlink(missing_ok=True)
-            os.close(self._lock)
+            unlock(self._path, self._lock)
 
     def _run(self) -> None:
         running = True
@@ -200,9 +185,11 @@ class SqliteReader:
 
 def _read(tx: Tx[T], connection: apsw.Connection, clock: Clock) -> T:
     try:
-        return _run_steps(tx, connection, clock)
+        with connection:  # one snapshot for all steps: a report must not see half of what a server writes beside it
+            result = _run_steps(tx, connection, clock)
     except apsw.Error as error:
         raise StoreUnavailable(str(error)) from error
+    return result
 
 
 def _run_steps(tx: Tx[T], connection: apsw.Connection, clock: Clock) -> T:
@@ -239,6 +226,31 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_exception(job.error)
         else:
             job.future.set_result(job.result)
+
+
+def lock_alone(database: Path) -> int | None:
+    """The lock that says whose database this is, as a descriptor that keeps it. None: a server has it.
+
+    A lock on a file of its own: closing one on the database would take SQLite's own locks along.
+    """
+    path = Path(f"{database}.lock")
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(lock).st_ino:
+                return lock
+        os.close(lock)  # whoever had it removed it meanwhile: take the new one
+
+
+def unlock(database: Path, lock: int) -> None:
+    """Let another have the database."""
+    Path(f"{database}.lock").unlink(missing_ok=True)
+    os.close(lock)
 
 
 def open_writer(path: Path) -> apsw.Connection:

@@ -4,7 +4,7 @@ PYTHON ?=
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install serve check test bench lock format prices
+.PHONY: help install serve check test soak bench lock format prices
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ check: .venv/installed ## format, lint, types, layers, fast tests: about a minut
 
 test: .venv/installed ## everything
 	@bash scripts/test.sh
+
+soak: .venv/installed ## the long versions, resumable; ARGS="--status" says how far
+	@$(BIN)/python scripts/soak.py $(ARGS)
 
 bench: .venv/installed ## CPU per request beside nginx, in the same run
 	@$(BIN)/python bench/run.py $(ARGS)

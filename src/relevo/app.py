@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from relevo.auth.admin_token import AdminGate
 from relevo.auth.api_keys import ApiKeyVerifier, Authenticator
+from relevo.auth.jwks import KeyRings
 from relevo.auth.tokens import TokenVerifier
 from relevo.config.problems import ConfigError
 from relevo.core.clock import SystemClock
@@ -33,6 +34,7 @@ from relevo.store.record_writer import RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
+from relevo.upstream.small_get import SmallGet
 from relevo.wiring import credits_enabled, make_cashier, make_office, make_webhooks, open_books, user_limits
 
 _DEMO_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000, 8080))
@@ -89,6 +91,7 @@ class Server:
             self._writer = RecordWriter(self._books.store, keep_days=file.record.keep_days, clock=self._clock)
         self._demo = DemoApp(secrets.token_urlsafe(16), spanish=file.server.locale == "es") if setup.demo else None
         self._transport = AiohttpTransport()
+        self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)
         self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
         self.api = Listener(self._app, api_socket, drain_s=file.server.drain_s)
         gate = AdminGate(self._data_dir, self._clock)
@@ -101,6 +104,7 @@ class Server:
         issuers = issuers_of(setup, self._data_dir)
         self._secrets |= {*setup.secrets(), *(issuer.secret for issuer in issuers.values())}
         self._logs.redact(self._secrets)
+        rings = self._key_rings.of(issuer.jwks_url for issuer in issuers.values() if issuer.jwks_url)
         providers = setup.providers
         if demo_url:
             providers = {
@@ -130,7 +134,7 @@ class Server:
                 ),
                 make_cashier(setup, self._books.wallet),
             ),
-            verifier=Authenticator(TokenVerifier(issuers, self._clock), self._key_verifier),
+            verifier=Authenticator(TokenVerifier(issuers, self._clock, rings), self._key_verifier),
             webhooks=make_webhooks(setup, self._office(setup), self._clock, self._note_false_payment),
             allowed_origins=frozenset(_DEMO_ORIGINS if setup.demo else file.server.allowed_origins),
             locale=file.server.locale,
@@ -166,6 +170,8 @@ class Server:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._logs.sink.close)
             stack.push_async_callback(self._transport.aclose)
+            stack.callback(self._key_rings.cancel)
+            self._key_rings.warm()
             await self._open_books(stack)
             await self._run_demo(stack)
             await self._run_beside(stack, self.admin)
@@ -263,6 +269,7 @@ class Server:
         self._setup = setup
         self._app.state = state
         self._admin_app.state = self._admin_state(setup)
+        self._key_rings.warm()
         _log.warning("the configuration was reloaded")
 
 

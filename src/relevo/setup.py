@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relevo.auth.dev_secret import ISSUER, ROW, development_secret
-from relevo.auth.tokens import Issuer
+from relevo.auth.issuers import Issuer
+from relevo.auth.presets import issuer_of
 from relevo.catalog.prices import PriceTable, check_prices
 from relevo.config.load import Config, load
 from relevo.config.problems import ConfigError
@@ -81,14 +82,5 @@ def issuers_of(setup: Setup, data_dir: Path | None = None) -> dict[str, Issuer]:
         secret = development_secret(data_dir or setup.data_dir)
         local = Issuer(name=ROW, issuer=ISSUER, secret=secret, leeway_s=0, lifetime_s_max=None)
         return {ISSUER: local}
-    supabase = {"role": "authenticated"}  # an anon or service_role key is a valid token of the same secret
-    return {
-        row.issuer: Issuer(
-            name=name,
-            issuer=row.issuer,
-            secret=Secret(row.secret or ""),
-            audience=row.audience,
-            required_claims={**(supabase if row.platform == "supabase" else {}), **row.required_claims},
-        )
-        for name, row in rows.items()
-    }
+    issuers = [issuer_of(name, row, setup.config.file) for name, row in rows.items()]
+    return {issuer.issuer: issuer for issuer in issuers}

@@ -38,7 +38,7 @@ ONE_DOOR: Final = {
     },
     "aiohttp": {"upstream/aiohttp_transport.py"},  # one transport, to be replaced in one place
     "apsw": {"store/sqlite.py", "store/backup.py"},
-    "jwt": {"auth/tokens.py", "auth/dev_secret.py"},
+    "jwt": {"auth/tokens.py", "auth/keys.py", "auth/dev_secret.py"},
     "subprocess": set(),  # no process is started by a gateway
     "pickle": set(),
 }

@@ -13,6 +13,7 @@ import pytest
 
 from relevo.auth.dev_secret import ISSUER
 from relevo.setup import issuers_of
+from support.clock import FakeClock
 from support.gateway import QUICK, Gateway, config_text, running
 from support.upstream import Upstream, streamed, upstream
 
@@ -140,6 +141,15 @@ async def test_two_credentials_are_one_too_many(gateway: Gateway) -> None:
     assert b'"code":"invalid_request"' in answer
 
 
+async def test_a_token_in_the_address_is_not_read(gateway: Gateway, provider: Upstream) -> None:
+    """Addresses end up in logs and histories: a token there is no credential, and no part of any line of ours."""
+    for name in ("access_token", "token", "authorization"):
+        path = f"/api/ai/chat?{name}={gateway.token}"
+        answer = await gateway.request("POST", path, b'{"prompt":"x"}', {"content-type": "application/json"})
+        assert (answer.status, answer.json["code"]) == (401, "unauthenticated")
+    assert provider.received == []
+
+
 def app_token(**changes: Any) -> str:
     now = int(time.time())
     claims = {
@@ -158,7 +168,7 @@ async def test_the_operator_hears_why_a_token_was_refused(
         assert await ask(gateway, token) == (401, "invalid_token")
 
     notes = [record.getMessage() for record in caplog.records if record.name == "relevo.http.app"]
-    assert notes == ["a session token was refused: its signature is not of this issuer's secret"]
+    assert notes == ["a session token was refused: its signature is not of this issuer's key"]
     assert token not in caplog.text
 
 
@@ -182,30 +192,22 @@ async def test_an_issuer_ends_the_development_secret(tmp_path: Path, provider: U
 
 async def test_a_verified_token_ends_with_its_time_in_the_cache_too(tmp_path: Path) -> None:
     """The cache never outlives the token: the same token is refused after its end."""
-    from relevo.auth.tokens import Issuer, TokenVerifier
+    from relevo.auth.issuers import Issuer
+    from relevo.auth.tokens import TokenVerifier
     from relevo.core.errors import GatewayError
     from relevo.core.secret import Secret
 
-    class FakeClock:
-        wall = 1000.0
-
-        def now_s(self) -> float:
-            return self.wall
-
-        def wall_s(self) -> float:
-            return self.wall
-
-    clock = FakeClock()
+    clock = FakeClock(1000.0)
     row = Issuer(name="r", issuer="i", secret=Secret("0" * 32), leeway_s=0)
     verifier = TokenVerifier({"i": row}, clock)
     token = jwt.encode({"iss": "i", "sub": "s", "iat": 1000, "exp": 1010}, "0" * 32, algorithm="HS256")
 
-    assert verifier.verify(token).subject == "s"
+    assert (await verifier.verify(token)).subject == "s"
     clock.wall = 1009.9
-    assert verifier.verify(token).subject == "s"
+    assert (await verifier.verify(token)).subject == "s"
     clock.wall = 1010.0
     with pytest.raises(GatewayError) as caught:
-        verifier.verify(token)
+        await verifier.verify(token)
     assert caught.value.code == "token_expired"
 
 

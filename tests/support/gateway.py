@@ -13,8 +13,13 @@ import aiohttp
 from relevo.app import Server
 from relevo.auth.dev_secret import ISSUER, sign
 from relevo.core.clock import SystemClock
+from relevo.core.ids import node_id
+from relevo.core.ledger import Act, Grant, Terms
 from relevo.core.record import RequestRecord
+from relevo.core.types import Principal
+from relevo.ledger.pricing import micro
 from relevo.setup import Setup, issuers_of, set_up
+from relevo.store.audit import Audit
 from relevo.store.record_reader import Filter, RecordReader
 from relevo.telemetry.log import Logs
 from support.canary import CANARY
@@ -67,6 +72,32 @@ class Gateway:
             reply = Reply(answer.status, names, await answer.read())
         assert CANARY not in f"{reply.headers}{reply.body!r}"
         return reply
+
+    async def grant(self, credits: float, user: str = "ana", row: str = "local") -> None:
+        """Give a user credits, as an operator does."""
+        change = Grant(kind="bonus", amount_micro=micro(credits))
+        owner = Principal(row, user)
+        act = Act(key=node_id(), actor="test", reason="", owner=owner, change=change)
+        await self.server._books.ledger.act(act, Terms())
+
+    async def wallet(self) -> Any:
+        """GET /api/ai/credits as the signed-in user."""
+        given = {"authorization": f"Bearer {self.token}"}
+        return (await self.request("GET", "/api/ai/credits", headers=given)).json
+
+    async def audit(self) -> Audit:
+        """Recompute the books: they must add up, and no hold may be left open."""
+        audit = await self.server._books.ledger.audit()
+        assert audit.differences == ()
+        return audit
+
+    async def at_rest(self) -> Audit:
+        """The books once everything that goes on behind answers is done."""
+        while self.server._app.running or self.server._books.wallet._tasks:
+            await asyncio.sleep(0)
+        audit = await self.audit()
+        assert audit.open_holds == 0
+        return audit
 
     async def records(self) -> list[RequestRecord]:
         """What the record holds once everything that waits is written (which stops the writer)."""

@@ -1,11 +1,17 @@
-"""How much of a test that has no end is done: a little in `make test`, as much as is asked for in `make soak`."""
+"""How much of a test that has no end is done: a little in `make test`, as much as is asked for in `make soak`.
+
+scripts/soak.py sets the variables, piece by piece, and keeps note of what is done.
+"""
 
 import os
-
-FACTOR = float(os.environ.get("RELEVO_SOAK", "1"))
-"""Set by scripts/soak.py."""
 
 
 def examples(usual: int) -> int:
     """How many examples or rounds to run, where `make test` runs `usual`."""
-    return max(1, round(usual * FACTOR))
+    return int(os.environ.get("RELEVO_SOAK_ROUNDS", usual))
+
+
+def seeds(usual: int) -> range:
+    """Which seeds to run, where `make test` runs the first `usual` ones."""
+    first = int(os.environ.get("RELEVO_SOAK_FROM", "0"))
+    return range(first, first + int(os.environ.get("RELEVO_SOAK_ROUNDS", usual)))

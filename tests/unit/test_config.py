@@ -60,7 +60,6 @@ def errors_of(text: str) -> str:
         ('[providers.gemini]\napi_key = "${NO_SUCH_KEY}"\n', "relevo.toml:2: providers.gemini.api_key: the variable "
          "NO_SUCH_KEY is not set: set it in the environment or in .env, or write ${NO_SUCH_KEY:-} to do without it"),
         (ROW + 'secret = "${SHORT}"\n', "an HS256 secret has at least 32 bytes"),
-        (ROW, "this version verifies HS256 tokens only"),
         (ROW + 'secret = "0123456789012345678901234567890123456789"\n', "a secret does not belong in this file"),
         ("[credits]\nusd_per_credit = 0\n", "a credit is worth at least"),
         ('[store]\nurl = "postgresql://db/x"\n', "this version keeps its record in SQLite"),

@@ -78,7 +78,7 @@ class Authenticator:
         """Who the credential speaks for. Raises: GatewayError: as the verifier of its kind does."""
         if credential.startswith(PREFIX):
             return await self._keys.verify(credential)
-        return self._tokens.verify(credential)
+        return await self._tokens.verify(credential)
 
 
 def permit(principal: Principal, task: str) -> None:

@@ -78,11 +78,12 @@ targets = [
 # Who may call. Without an issuer, `relevo token --user ana` signs tokens with a development
 # secret, and the server listens on loopback only.
 # [auth.issuers.app]
-# platform = "supabase"
+# platform = "supabase"                       # supabase | auth0 | clerk | firebase | cognito; none: any issuer
 # issuer = "https://YOUR-PROJECT.supabase.co/auth/v1"
-# audience = "authenticated"
-# secret = "${SUPABASE_JWT_SECRET}"           # HS256, at least 32 bytes
-# required_claims = { role = "authenticated" }
+#
+# Its keys are fetched from issuer + "/.well-known/jwks.json", or from jwks_url. Beside it, auth0 and other
+# issuers need audience = "…", cognito client_ids = ["…"]. A Supabase project that still signs with its
+# legacy secret has secret = "${SUPABASE_JWT_SECRET}" (HS256, at least 32 bytes) instead of keys.
 
 [credits]
 enabled = false

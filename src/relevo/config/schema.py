@@ -137,17 +137,29 @@ class Issuer(Section, frozen=True):
     """Who may call: one row per issuer of session tokens."""
 
     issuer: Name
-    """The token's `iss`, to the letter."""
+    """The token's `iss`, to the letter (for Auth0 with or without its slash at the end)."""
     platform: Literal["supabase", "auth0", "clerk", "firebase", "cognito"] | None = None
-    """Preset that fills in what a platform requires."""
+    """Preset that fills in what a platform requires. None: any issuer of OpenID Connect."""
     audience: Name | None = None
-    """The `aud` that tokens must have."""
+    """The `aud` that tokens must have. Supabase: authenticated; Firebase: the project, unless written."""
+    extra_audiences: bool | None = None
+    """Whether `aud` may list others beside it. Default: for Auth0 yes, else no."""
     jwks_url: Name | None = None
-    """Where the public keys are. Not in force yet."""
+    """Where the public keys are, by https. Default: the issuer and `/.well-known/jwks.json`."""
     secret: str | None = None
-    """HS256 secret, at least 32 bytes, as a reference such as `${SUPABASE_JWT_SECRET}`."""
+    """HS256 secret in place of public keys, at least 32 bytes, as a reference such as `${SUPABASE_JWT_SECRET}`."""
+    authorized_parties: list[Name] = []
+    """What `azp` may be. Default for Clerk: `server.allowed_origins`; else it is not looked at."""
+    client_ids: list[Name] = []
+    """App clients that may ask for tokens (`client_id`; in ID tokens of Cognito `aud`)."""
+    token_use: Literal["access", "id"] | None = None
+    """Cognito: which of its tokens are sent. Default: access."""
     required_claims: dict[str, Any] = {}
-    """Claims that tokens must have, with their values."""
+    """Claims that tokens must have, with their values. Others are refused with 403."""
+    leeway_s: Annotated[float, Meta(ge=0, le=120)] = 30
+    """How far the clocks of the issuer and of this machine may differ, in seconds."""
+    max_age_s: Annotated[float, Meta(gt=0, le=2_592_000)] = 86_400
+    """Longest life of a token (`exp` minus `iat`) that is believed, in seconds."""
 
 
 class Auth(Section, frozen=True):

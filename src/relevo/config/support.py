@@ -6,6 +6,7 @@ Whatever touches money or identity is refused; what only bounds use is a warning
 import re
 from typing import Any, Final
 
+from relevo.config.identity import check_identity
 from relevo.config.problems import Report
 from relevo.config.schema import File
 from relevo.config.topups import check_topups
@@ -13,14 +14,12 @@ from relevo.core.net import is_loopback
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
 _USD_PER_CREDIT_MIN: Final = 0.000001
-SECRET_BYTES_MIN: Final = 32
-"""An HS256 secret shorter than its hash can be guessed (RFC 7518 §3.2)."""
 
 
 def check_support(file: File, data: dict[str, Any], report: Report) -> None:
     """Add a finding for everything that cannot be honoured."""
     _check_money(file, report)
-    _check_identity(file, report)
+    check_identity(file, report)
     _check_tasks(file, report)
     _check_server(file, report)
     _check_limits(data, report)
@@ -34,17 +33,6 @@ def _check_money(file: File, report: Report) -> None:
         if row.per_minute is not None:
             message = "not in force: no call of this version carries sound"
             report.add("warning", ("prices", name, "per_minute"), message)
-
-
-def _check_identity(file: File, report: Report) -> None:
-    for name, row in file.auth.issuers.items():
-        path = ("auth", "issuers", name)
-        if row.jwks_url or row.secret is None:
-            report.add("error", path, "this version verifies HS256 tokens only: remove jwks_url and write a secret")
-        elif len(row.secret.encode()) < SECRET_BYTES_MIN:
-            report.add("error", (*path, "secret"), f"an HS256 secret has at least {SECRET_BYTES_MIN} bytes")
-        if row.platform not in (None, "supabase"):
-            report.add("error", (*path, "platform"), "this version knows the platform supabase only")
 
 
 def _check_tasks(file: File, report: Report) -> None:

@@ -52,7 +52,7 @@ def answer_response(answer: Answer, *, demo: bool) -> Response:
     return Response(200, encode(body), headers)
 
 
-def credits_json(credits: Credits | None) -> dict[str, Any] | None:  # noqa: A002 - the field's name
+def credits_json(credits: Credits | None) -> dict[str, Any] | None:
     """What a call cost, in credits."""
     if credits is None:
         return None

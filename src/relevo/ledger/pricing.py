@@ -10,7 +10,7 @@ from relevo.core.money import NANO_USD_PER_USD
 _MILLION: Final = 1_000_000
 
 
-def micro(credits: float | str) -> int:  # noqa: A002 - the unit
+def micro(credits: float | str) -> int:
     """Credits as written in a file or a body to micro-credits, by decimal arithmetic."""
     return int((Decimal(str(credits)) * MICRO_PER_CREDIT).to_integral_value(ROUND_HALF_EVEN))
 
@@ -63,7 +63,7 @@ class Tariff:
 
 def make_tariff(
     *,
-    credits: float | None,  # noqa: A002 - the key's name
+    credits: float | None,
     markup: float,
     min_credits: float,
     clamp: bool,

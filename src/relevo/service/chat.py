@@ -207,9 +207,9 @@ class ChatService:
         """An answer that was kept, with the credits that its caller was told."""
         assert claimed.sealed is not None  # noqa: S101 - the state says so
         answer: Answer = once.open(claimed.sealed, claimed.request_id, Answer)
-        credits = None  # noqa: A001 - the field's name
+        credits = None
         if claimed.charged_micro is not None and claimed.available_micro is not None:
-            credits = Credits(charged_micro=claimed.charged_micro, remaining_micro=claimed.available_micro)  # noqa: A001
+            credits = Credits(charged_micro=claimed.charged_micro, remaining_micro=claimed.available_micro)
         return replace(answer, credits=credits, replayed=True)
 
     async def _first_answer(self, visit: Visit, plan: Plan, call: Call) -> tuple[Completion, Target]:

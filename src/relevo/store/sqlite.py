@@ -97,7 +97,8 @@ class SqliteStore:
         self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join, _CLOSE_S)
-        self._reader.close()
+        with contextlib.suppress(apsw.Error):  # a last checkpoint that fails loses nothing: the WAL stays
+            self._reader.close()
         if self._lock is not None:
             os.close(self._lock)
 

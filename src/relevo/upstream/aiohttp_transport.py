@@ -29,6 +29,11 @@ class AiohttpReply:
         """See `WireReply.content_type`."""
         return self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def cache_control(self) -> str:
+        """See `WireReply.cache_control`."""
+        return ", ".join(self._response.headers.getall("cache-control", ()))
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """See `WireReply.chunks`."""
         encoding = self._response.headers.get("content-encoding", "identity").strip().lower()

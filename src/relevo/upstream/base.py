@@ -21,6 +21,10 @@ class WireReply(Protocol):
     def content_type(self) -> str:
         """Media type in lower case without parameters; empty where the provider named none."""
 
+    @property
+    def cache_control(self) -> str:
+        """The header Cache-Control as it came; empty where there is none."""
+
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, in pieces of any size, none empty.
 

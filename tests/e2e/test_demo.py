@@ -136,6 +136,7 @@ def test_after_the_end_nothing_is_left_but_the_record_and_the_secret(tmp_path: P
     left = {path.name for path in tmp_path.iterdir()}
 
     assert server.process.returncode == 0
+    # The lock file stays: were it deleted, two servers could each hold a lock of that name.
     assert left == {"relevo.db", "relevo-dev.secret", "stderr.txt"}
     assert relevo("demo", "status", folder=tmp_path).returncode == 2
     assert len(relevo("log", "--json", folder=tmp_path).stdout.splitlines()) == 1

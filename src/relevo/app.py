@@ -255,4 +255,4 @@ def _fixed_at_start(setup: Setup) -> tuple[object, ...]:
     """What a running server does not change."""
     file = setup.config.file
     server = (file.server.host, file.server.port, file.server.drain_s)
-    return (*server, file.admin, file.record, setup.config.database_path)
+    return (*server, file.admin, file.record, setup.config.database_path or file.store.url)

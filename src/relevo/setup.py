@@ -9,6 +9,7 @@ from relevo.catalog.prices import PriceTable
 from relevo.config.load import Config, load
 from relevo.config.problems import ConfigError
 from relevo.core.secret import Secret
+from relevo.core.store_url import passwords_of
 from relevo.providers.registry import Provider, resolve
 from relevo.routing.tasks import Task, build_tasks
 
@@ -38,7 +39,8 @@ class Setup:
         """Every secret that the configuration holds, for the redactor."""
         found = [provider.api_key for provider in self.providers.values() if provider.api_key]
         issuers = self.config.file.auth.issuers.values()
-        return found + [Secret(row.secret) for row in issuers if row.secret]
+        found += [Secret(row.secret) for row in issuers if row.secret]
+        return found + [Secret(password) for password in passwords_of(self.config.file.store.url)]
 
 
 def set_up(path: str | None = None) -> Setup:

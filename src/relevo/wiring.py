@@ -17,6 +17,7 @@ from relevo.setup import Setup
 from relevo.store.base import Store, StoreError
 from relevo.store.ledger import StoredLedger
 from relevo.store.opening import make_store
+from relevo.store.shared_limiter import SharedLimiter
 from relevo.store.sqlite import SqliteStore
 
 
@@ -39,14 +40,19 @@ def open_books(setup: Setup, clock: Clock) -> Books:
         StoreError: It cannot be used, or another server keeps its credits in this file.
     """
     store = make_store(setup.config.file.store.url, setup.data_dir, clock)
-    alone = isinstance(store, SqliteStore) and store.claim_alone()
-    if isinstance(store, SqliteStore) and not alone and credits_enabled(setup):
+    ledger = StoredLedger(store)
+    node = node_id()
+    if not isinstance(store, SqliteStore):  # made to be shared: nobody is ever known to be alone
+        shared = SharedLimiter(store, node)
+        wallet = Wallet(ledger, ledger, clock, node, alone=False, beats=[shared])
+        return Books(store=store, ledger=ledger, wallet=wallet, limiter=shared, usable_for_credits=True)
+    alone = store.claim_alone()
+    if not alone and credits_enabled(setup):
         raise StoreError(
-            f"{setup.config.database_path}: another relevo keeps its credits here; several processes share"
+            f"{setup.config.store_name}: another relevo keeps its credits here; several processes share"
             ' PostgreSQL ([store] url = "postgresql://…"), or give this one a data_dir of its own'
         )
-    ledger = StoredLedger(store)
-    wallet = Wallet(ledger, ledger, clock, node_id(), alone=alone)
+    wallet = Wallet(ledger, ledger, clock, node, alone=alone)
     return Books(
         store=store, ledger=ledger, wallet=wallet, limiter=MemoryLimiter(clock, ledger), usable_for_credits=alone
     )

@@ -25,9 +25,20 @@ ONE_DOOR: Final = {
     "secrets": {"core/ids.py", "auth/dev_secret.py", "app.py"},  # ids and keys are made in few places
     "sqlite3": set(),  # apsw carries a SQLite without the WAL-reset bug
     "json": set(),  # msgspec is strict where json takes NaN and lone surrogates
-    "logging": {"telemetry/log.py", "app.py", "http/app.py", "service/chat.py", "store/record_writer.py"},
+    "logging": {
+        "telemetry/log.py",
+        "app.py",
+        "http/app.py",
+        "service/chat.py",
+        "store/record_writer.py",
+        "store/postgres.py",
+        "store/shared_limiter.py",
+    },
     "aiohttp": {"upstream/aiohttp_transport.py"},  # one transport, to be replaced in one place
     "apsw": {"store/sqlite.py", "store/record_writer.py", "store/record_reader.py"},
+    # a driver that many installations do not have: loaded for a postgresql:// URL only, by store/opening.py
+    "psycopg": {"store/postgres.py", "store/postgres_schema.py"},
+    "psycopg_pool": {"store/postgres.py"},
     "jwt": {"auth/tokens.py", "auth/dev_secret.py"},
     "subprocess": set(),  # no process is started by a gateway
     "pickle": set(),

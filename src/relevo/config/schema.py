@@ -31,7 +31,7 @@ class Server(Section, frozen=True):
     locale: Literal["es", "en"] = "es"
     """Language of the `error` texts of `/api/ai/*`."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
-    """Processes. This version runs in one."""
+    """Processes. relevo runs in one; several that you start share one PostgreSQL."""
     drain_s: Annotated[float, Meta(ge=0, le=3600)] = 120
     """After SIGTERM, how long running answers may still take."""
     trusted_proxies: list[Name] = []
@@ -50,10 +50,10 @@ class Admin(Section, frozen=True):
 
 
 class Store(Section, frozen=True):
-    """Where the record is kept."""
+    """Where credits and the record are kept."""
 
-    url: Name = "sqlite:///relevo.db"
-    """`sqlite:///` and a path, relative to `data_dir`; four slashes for an absolute path."""
+    url: Annotated[str, Meta(min_length=1, max_length=2000)] = "sqlite:///relevo.db"
+    """`sqlite:///` and a path, relative to `data_dir` (four slashes for an absolute path), or `postgresql://…`."""
 
 
 class Provider(Section, frozen=True):

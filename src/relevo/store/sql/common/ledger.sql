@@ -48,6 +48,9 @@ UPDATE credit_grant SET remaining_micro = :remaining_micro WHERE id = :id;
 SELECT account_id, amount_micro, state, charged_micro, available_micro
 FROM hold WHERE id = :id;
 
+-- name: made_hold
+SELECT amount_micro, available_micro FROM hold WHERE id = :id;
+
 -- name: insert_hold
 -- The same order twice is one hold: the second gives no row.
 INSERT INTO hold (id, account_id, task, amount_micro, state, cost_guess_nano_usd, node, expires_ms, opened_ms)

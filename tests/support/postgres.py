@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: one server a session, from a wheel; a new database for each test."""
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -15,8 +16,10 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+import pytest
 
-START_S_MAX = 20.0
+from relevo.store.postgres import PostgresStore
+
 PASSWORD = "invented-for-tests"
 """Not asked for on loopback; it stands in URLs so that tests see whether it gets out."""
 
@@ -143,3 +146,28 @@ def wait_until(ready: object, within_s: float = 10.0) -> None:
     while not ready():
         assert time.monotonic() < end_s, "it never came about"
         time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests; it is up in about a second, and gone with them."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_server())
+            asyncio.run(_migrate(server.url("template1")))
+        except (OSError, subprocess.SubprocessError) as error:
+            pytest.skip(f"PostgreSQL CANNOT RUN HERE, nothing about it is tested: {error}")
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """A new database with the current schema."""
+    with postgres.database() as name:
+        yield name
+
+
+async def _migrate(url: str) -> None:
+    store = PostgresStore(url)
+    await store.start()
+    await store.aclose()

@@ -46,7 +46,7 @@ SELECT set_config('statement_timeout', '2s', false), set_config('lock_timeout', 
 -- An acknowledged charge survives a crash of the server, whatever the server's default says.
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
-_REPEATABLE: Final = ("08", "40", "57P", "53300", "0A000", "26000", "25006")
+_REPEATABLE: Final = ("08", "25P", "40", "57P", "53300", "0A000", "26000", "25006")
 """SQLSTATEs of a try that may be done again: lost connections, collisions, restarts and failovers, too many
 connections, statements prepared before a schema changed or over a pooler that forgot them, a read-only standby."""
 
@@ -105,7 +105,7 @@ class PostgresStore:
     async def write(self, tx: Tx[T]) -> T:
         """See `Store.write`."""
         if self._read_only:
-            raise StoreUnavailable(f"opened for reading, not for {tx.steps!r}")
+            raise StoreUnavailable("opened for reading")
 
         async def once(connection: Connection) -> T:
             if tx.quick is not None and tx.of_row is not None:

@@ -6,8 +6,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
-from support.postgres import PostgresServer
-from support.worlds import ANA, BEN, BROKEN, CREDIT, NO_TERMS, admitted, order, paid
 
 from relevo.core.ledger import Act, Claim, Closing, Grant, Terms
 from relevo.core.limits import UserLimits
@@ -15,6 +13,8 @@ from relevo.core.types import Principal
 from relevo.store.ledger import StoredLedger
 from relevo.store.postgres import PostgresStore
 from relevo.store.shared_limiter import SharedLimiter
+from support.postgres import PostgresServer
+from support.worlds import ANA, BEN, BROKEN, CREDIT, NO_TERMS, admitted, order, paid
 
 NODES = 3
 CLAIM = Claim(owner=ANA, key_hash=b"k" * 32, body_hash=b"b" * 32, request_id="req_1", node="node_a", ttl_ms=24_000)
@@ -36,8 +36,8 @@ def ledgers(stores: list[PostgresStore]) -> list[StoredLedger]:
     return [StoredLedger(store) for store in stores]
 
 
-async def give(ledger: StoredLedger, owner: Principal, credits: float) -> None:
-    change = Grant(kind="bonus", amount_micro=round(credits * CREDIT))
+async def give(ledger: StoredLedger, owner: Principal, amount: float) -> None:
+    change = Grant(kind="bonus", amount_micro=round(amount * CREDIT))
     await ledger.act(Act(key=f"gift-{owner.subject}", actor="test", reason="", owner=owner, change=change))
 
 
@@ -126,7 +126,9 @@ async def test_acts_with_one_key_happen_once(ledgers: list[StoredLedger]) -> Non
     """Also when they are for two accounts: the second is refused and changes nothing."""
     change = Grant(kind="purchase", amount_micro=CREDIT)
     acts = [Act(key="evt_1", actor="stripe", reason="", owner=(ANA, BEN)[n % 2], change=change) for n in range(20)]
-    done = await asyncio.gather(*(ledgers[n % NODES].act(act) for n, act in enumerate(acts)), return_exceptions=True)
+    done = await asyncio.gather(
+        *(ledgers[n % NODES].act(act) for n, act in enumerate(acts)), return_exceptions=True
+    )
 
     refused = [each for each in done if isinstance(each, Exception)]
     assert {type(each).__name__ for each in refused} == {"ActRefused"}
@@ -175,7 +177,9 @@ async def test_what_a_killed_process_was_running_ends_with_its_lease(
     alive.leave(ANA, limits)
     await alive.heartbeat()
     await alive.sweep()
-    assert postgres.execute("SELECT (SELECT count(*) FROM user_use), (SELECT count(*) FROM node)", database) == [(0, 1)]
+    assert postgres.execute("SELECT (SELECT count(*) FROM user_use), (SELECT count(*) FROM node)", database) == [
+        (0, 1)
+    ]
 
 
 async def test_a_caller_who_leaves_cuts_nothing_in_half(
@@ -190,5 +194,8 @@ async def test_a_caller_who_leaves_cuts_nothing_in_half(
         task.cancel()
     for store in stores:
         await store.aclose()
-    sessions = postgres.execute(f"SELECT state FROM pg_stat_activity WHERE datname = '{database}' AND pid <> pg_backend_pid()")
+    sessions = postgres.execute(
+        "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        database,
+    )
     assert all(state == "idle" for (state,) in sessions)

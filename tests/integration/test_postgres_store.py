@@ -7,21 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.postgres import PostgresServer
-from support.worlds import (
-    ANA,
-    BEN,
-    CREDIT,
-    DAY_MS,
-    NO_TERMS,
-    NOON_MS,
-    ROBOT,
-    World,
-    order,
-    paid,
-    postgres_world,
-    sqlite_world,
-)
 
 from relevo.core.ledger import (
     Act,
@@ -48,6 +33,21 @@ from relevo.core.types import Usage
 from relevo.store.opening import make_reader
 from relevo.store.record_reader import Filter, RecordReader
 from relevo.store.record_writer import RecordWriter
+from support.postgres import PostgresServer
+from support.worlds import (
+    ANA,
+    BEN,
+    CREDIT,
+    DAY_MS,
+    NO_TERMS,
+    NOON_MS,
+    ROBOT,
+    World,
+    order,
+    paid,
+    postgres_world,
+    sqlite_world,
+)
 
 CLAIM = Claim(owner=ANA, key_hash=b"k" * 32, body_hash=b"b" * 32, request_id="req_1", node="node_a", ttl_ms=24_000)
 
@@ -198,7 +198,12 @@ async def test_a_grant_that_expires_in_the_middle_is_rolled_before_the_charge(wo
 async def test_acts_happen_once_and_say_what_they_did(world: World) -> None:
     """Grant, revoke, refund; the same key again; the same key for something else; what cannot be done."""
     done = await world.give(ANA, 10, "pay", kind="purchase")
-    assert (done.moved_micro, done.before_micro, done.after_micro, done.replayed) == (10 * CREDIT, 0, 10 * CREDIT, False)
+    assert (done.moved_micro, done.before_micro, done.after_micro, done.replayed) == (
+        10 * CREDIT,
+        0,
+        10 * CREDIT,
+        False,
+    )
 
     assert (await world.give(ANA, 10, "pay", kind="purchase")).replayed
     with pytest.raises(ActRefused, match="used for something else"):
@@ -238,7 +243,7 @@ async def test_entries_are_only_ever_added(world: World) -> None:
     """Not even past the store's own door."""
     await world.give(ANA, 1)
     for statement in ("UPDATE entry SET amount_micro = 5", "DELETE FROM entry"):
-        with pytest.raises(Exception, match="entries are only ever added|attempt to write a readonly"):
+        with pytest.raises(Exception, match=r"entries are only ever added|attempt to write a readonly"):
             world.sql(statement)
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import apsw
 import psycopg
 import pytest
-from support.postgres import PostgresServer
 
 from relevo.store.base import StoreError
 from relevo.store.postgres import PostgresStore
 from relevo.store.queries import migrations, psycopg_queries, queries
 from relevo.store.sqlite import open_writer
+from support.postgres import PostgresServer
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 POSTGRES_ONLY = {"node", "user_use", "schema_version"}
@@ -55,7 +55,7 @@ def test_the_schema_of_sqlite_is_the_known_one(tmp_path: Path) -> None:
     """A migration that was changed after its release would leave older files with another schema."""
     connection = open_writer(tmp_path / "r.db")
     rows = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name").fetchall()
-    same("schema.sqlite.txt", "\n\n".join(row[0] for row in rows) + "\n")
+    same("schema.sqlite.txt", "\n\n".join(str(row[0]) for row in rows) + "\n")
     connection.close()
 
 
@@ -96,10 +96,9 @@ def test_every_statement_fits_the_schema_of_postgres(postgres: PostgresServer, d
     """Compiled, not run: a name that is missing or a type that does not fit is found here and not by a user."""
     with psycopg.connect(postgres.url(database), autocommit=True) as connection:
         for name, sql in psycopg_queries().items():
-            numbered: dict[str, str] = {}
-            text = re.sub(
-                r"%\((\w+)\)s", lambda m, n=numbered: n.setdefault(m[1], f"${len(n) + 1}"), sql.decode()
-            ).replace("%%", "%")  # fmt: skip
+            text = sql.decode().replace("%%", "%")
+            for number, parameter in enumerate(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)), 1):
+                text = text.replace(f"%({parameter})s", f"${number}")
             try:
                 connection.execute(f"PREPARE s_{name} AS {text}".encode())
             except psycopg.Error as error:
@@ -121,7 +120,9 @@ async def test_a_newer_schema_is_refused_and_many_may_migrate_at_once(postgres: 
         await asyncio.gather(*(store.start() for store in stores))
         for store in stores:
             await store.aclose()
-        assert postgres.execute("SELECT max(version) FROM schema_version", database) == [(len(migrations("postgres")),)]
+        assert postgres.execute("SELECT max(version) FROM schema_version", database) == [
+            (len(migrations("postgres")),)
+        ]
         postgres.execute("INSERT INTO schema_version VALUES (9999)", database)
         for read_only, words in ((False, "made by a newer relevo"), (True, "schema 9999, this version reads")):
             store = PostgresStore(postgres.url(database), read_only=read_only)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.postgres import PostgresServer
-
 from relevo.core.ledger import Act, Closing, Cost, Done, Grant, HoldOrder, Refused, Reserved, Terms
 from relevo.core.limits import Limiter
 from relevo.core.types import Principal
@@ -18,6 +16,7 @@ from relevo.store.ledger import StoredLedger
 from relevo.store.postgres import PostgresStore
 from relevo.store.shared_limiter import SharedLimiter
 from relevo.store.sqlite import SqliteStore
+from support.postgres import PostgresServer
 
 CREDIT = 1_000_000
 NOON_MS = 1_773_144_000_000
@@ -74,22 +73,22 @@ class World:
     async def later(self, by_ms: int) -> None:
         await self.at(self.clock.ms + by_ms)
 
-    async def give(self, owner: Principal, credits: float, key: str = "gift", **grant: Any) -> Done:
-        change = Grant(**{"kind": "bonus", "amount_micro": round(credits * CREDIT), **grant})
+    async def give(self, owner: Principal, amount: float, key: str = "gift", **grant: Any) -> Done:
+        change = Grant(**{"kind": "bonus", "amount_micro": round(amount * CREDIT), **grant})
         return await self.ledger.act(Act(key=key, actor="test", reason="", owner=owner, change=change))
 
     def check(self) -> None:
         assert self.sql(BROKEN) == []
 
 
-def order(number: int | str, credits: float = 1, **options: Any) -> HoldOrder:
-    values = {"task": "T", "amount_micro": round(credits * CREDIT), "node": "node_a", "ttl_ms": 24_000}
+def order(number: int | str, amount: float = 1, **options: Any) -> HoldOrder:
+    values = {"task": "T", "amount_micro": round(amount * CREDIT), "node": "node_a", "ttl_ms": 24_000}
     return HoldOrder(**{"id": f"req_{number}", **values, **options})
 
 
-def paid(credits: float, **options: Any) -> Closing:
+def paid(amount: float, **options: Any) -> Closing:
     cost = Cost(number=1, provider="p", upstream_model="m", nano_usd=7, borne_by="caller")
-    return Closing(**{"charge_micro": round(credits * CREDIT), "costs": [cost], **options})
+    return Closing(**{"charge_micro": round(amount * CREDIT), "costs": [cost], **options})
 
 
 def admitted(results: list[Reserved | Refused]) -> int:

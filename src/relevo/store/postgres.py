@@ -265,10 +265,14 @@ def _connect_options(url: str) -> dict[str, Any]:
     try:
         options = psycopg.conninfo.conninfo_to_dict(f"{address}?{rest}" if rest else address)
     except psycopg.Error:  # its text may hold a piece of the password
+        options = {}
+    # A / or @ that was not encoded makes a port or a database of a piece of the password: errors would show it.
+    port, database = str(options.get("port", "0")), str(options.get("dbname", ""))
+    if not options or not port.replace(",", "").isdecimal() or "@" in database:
         raise StoreError(
             f"{shown(url)}: not a PostgreSQL URL. Write postgresql://user:password@host:5432/database, and"
             " percent-encode what is not a letter or a digit in user and password"
-        ) from None
+        )
     return {
         "connect_timeout": _CONNECT_S, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
         "application_name": "relevo", **options, "autocommit": True,

@@ -7,6 +7,7 @@ life (`heartbeat`); those of one that was killed end with its lease.
 import asyncio
 import logging
 from collections import defaultdict
+from functools import partial
 from typing import Final
 
 from relevo.core.ids import node_id
@@ -61,14 +62,14 @@ class SharedLimiter:
 
     async def heartbeat(self) -> None:
         """A sign of life of this process, and what could not be told before. Raises: StoreUnavailable."""
-        await self._store.write(Tx(lambda _now_ms: _one(Q("renew_node", {"node": self._node, "ttl_ms": LEASE_MS}))))
+        await self._store.write(Tx(partial(_steps, step=Q("renew_node", {"node": self._node, "ttl_ms": LEASE_MS}))))
         if self._leaving:
             await self._flushed()
 
     async def sweep(self) -> int:
         """Forget dead processes, and users who are at rest; a piece at a time. Raises: StoreUnavailable."""
-        await self._store.write(Tx(lambda _now_ms: _one(Q("delete_due_nodes"))))
-        await self._store.write(Tx(lambda _now_ms: _one(Q("delete_idle_users"))))
+        await self._store.write(Tx(partial(_steps, step=Q("delete_due_nodes"))))
+        await self._store.write(Tx(partial(_steps, step=Q("delete_idle_users"))))
         return 0
 
     async def aclose(self) -> None:
@@ -76,7 +77,7 @@ class SharedLimiter:
         if self._flushing is not None:
             await self._flushing
         try:
-            await self._store.write(Tx(lambda _now_ms: _one(Q("end_node", {"node": self._node}))))
+            await self._store.write(Tx(partial(_steps, step=Q("end_node", {"node": self._node}))))
         except StoreUnavailable as error:
             _log.warning("the requests of this process count until its lease ends: %s", error)
 
@@ -91,7 +92,7 @@ class SharedLimiter:
                 "gap_us": _MINUTE_US // per_minute if per_minute else 0, "concurrency": limits.concurrency,
             },
         )  # fmt: skip
-        row = await self._store.write(Tx(lambda _now_ms: _row(asked), quick=asked, of_row=tuple))
+        row = await self._store.write(Tx(partial(_row, step=asked), quick=asked, of_row=tuple))
         return _entered(row), ticket
 
     async def _flushed(self) -> None:
@@ -104,9 +105,10 @@ class SharedLimiter:
             while self._leaving:
                 batch = sorted(self._leaving)  # in one order everywhere: two processes never wait in a circle
                 rows = [{"issuer": key[0], "subject": key[1], "ticket": ticket} for key, ticket in batch]
-                await self._store.write(Tx(lambda _now_ms, rows=rows: _one(Many("leave_user", rows))))
-                told = set(batch)
-                self._leaving = [left for left in self._leaving if left not in told]
+                told = Many("leave_user", rows)
+                await self._store.write(Tx(partial(_steps, step=told)))
+                gone = set(batch)
+                self._leaving = [left for left in self._leaving if left not in gone]
         except StoreUnavailable as error:
             _log.warning("ended requests still count, the next sign of life tells them: %s", error)
         finally:
@@ -122,9 +124,9 @@ def _entered(row: Row) -> Entered:
     return Entered(allowed=False, blocked=verdict == "blocked")
 
 
-def _one(step: Q | Many) -> Steps[None]:
+def _steps(_now_ms: int, step: Q | Many) -> Steps[None]:
     yield step
 
 
-def _row(step: Q) -> Steps[Row]:
+def _row(_now_ms: int, step: Q) -> Steps[Row]:
     return (yield step)[0]

@@ -34,11 +34,18 @@ def test_every_invariant_names_a_test_that_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "README.es.md", "docs/guide/configuration.md", "docs/guide/local-model.md"]
+    "page",
+    [
+        "README.md",
+        "README.es.md",
+        "docs/guide/configuration.md",
+        "docs/guide/local-model.md",
+        "docs/guide/postgres.md",
+    ],
 )
 def test_configuration_examples_are_valid(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block of TOML in the documents can be served as it stands."""
-    for name in ("GEMINI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "MINE_API_KEY"):
+    for name in ("GEMINI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "MINE_API_KEY", "STORE_PASSWORD"):
         monkeypatch.setenv(name, "invented-for-a-test")
     monkeypatch.setenv("SUPABASE_JWT_SECRET", "invented-" * 5)
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)

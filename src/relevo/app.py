@@ -181,7 +181,6 @@ class Server:
         """Bring the store up, free what a dead process held, and end it all in the opposite order."""
         books = self._books
         stack.push_async_callback(books.store.aclose)
-        stack.push_async_callback(books.limiter.aclose)
         await books.store.start()
         if self._writer:
             self._writer.start()
@@ -287,4 +286,4 @@ def _fixed_at_start(setup: Setup) -> tuple[object, ...]:
     """What a running server does not change."""
     file = setup.config.file
     server = (file.server.host, file.server.port, file.server.drain_s)
-    return (*server, file.admin, file.record, setup.config.file.store.url, setup.data_dir)
+    return (*server, file.admin, file.record, setup.config.database_path or file.store.url)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from relevo.auth.dev_secret import ISSUER, ROW, development_secret
 from relevo.auth.issuers import Issuer
@@ -11,6 +10,7 @@ from relevo.catalog.prices import PriceTable, check_prices
 from relevo.config.load import Config, load
 from relevo.config.problems import ConfigError
 from relevo.core.secret import Secret
+from relevo.core.store_url import passwords_of
 from relevo.providers.registry import Provider, resolve
 from relevo.routing.tasks import Task, build_tasks
 
@@ -45,9 +45,8 @@ class Setup:
         """Every secret that the configuration holds, for the redactor."""
         found = [provider.api_key for provider in self.providers.values() if provider.api_key]
         issuers = self.config.file.auth.issuers.values()
-        password = urlsplit(self.config.file.store.url).password
-        found += [Secret(password), Secret(unquote(password))] if password else []
         found += [Secret(row.secret) for row in issuers if row.secret]
+        found += [Secret(password) for password in passwords_of(self.config.file.store.url)]
         topups = self.config.file.topups
         return found + [Secret(section.secret) for section in (topups.stripe, topups.webhook) if section]
 

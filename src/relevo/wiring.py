@@ -54,16 +54,16 @@ def open_books(setup: Setup, clock: Clock) -> Books:
         StoreError: It cannot be used, or another server keeps its credits in this file.
     """
     store = make_store(setup.config.file.store.url, setup.data_dir, clock)
-    node = node_id()
     ledger = StoredLedger(store)
-    if not isinstance(store, SqliteStore):
+    node = node_id()
+    if not isinstance(store, SqliteStore):  # made to be shared: nobody is ever known to be alone
         shared = SharedLimiter(store, node)
-        wallet = Wallet(ledger, ledger, clock, node, alone=False, beats=(shared.beat,))
+        wallet = Wallet(ledger, ledger, clock, node, alone=False, beats=[shared])
         return Books(store=store, ledger=ledger, wallet=wallet, limiter=shared, usable_for_credits=True)
     alone = store.claim_alone()
     if not alone and credits_enabled(setup):
         raise StoreError(
-            f"{setup.config.store_place}: another relevo keeps its credits here; several processes share"
+            f"{setup.config.store_name}: another relevo keeps its credits here; several processes share"
             ' PostgreSQL ([store] url = "postgresql://…"), or give this one a data_dir of its own'
         )
     wallet = Wallet(ledger, ledger, clock, node, alone=alone)

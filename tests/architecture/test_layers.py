@@ -41,6 +41,9 @@ ONE_DOOR: Final = {
     "aiohttp": {"upstream/aiohttp_transport.py"},  # one transport, to be replaced in one place
     "apsw": {"store/sqlite.py", "store/backup.py"},
     "jwt": {"auth/tokens.py", "auth/keys.py", "auth/dev_secret.py"},
+    # a driver that many installations do not have: loaded for a postgresql:// URL only
+    "psycopg": {"store/postgres.py", "store/postgres_schema.py", "cli/importing.py"},
+    "psycopg_pool": {"store/postgres.py"},
     "subprocess": set(),  # no process is started by a gateway
     "pickle": set(),
 }

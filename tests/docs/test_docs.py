@@ -43,11 +43,12 @@ def test_every_invariant_names_a_test_that_exists() -> None:
         "docs/guide/identity.md",
         "docs/guide/local-model.md",
         "docs/guide/prices.md",
+        "docs/guide/postgres.md",
     ],
 )
 def test_configuration_examples_are_valid(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block of TOML in the documents can be served as it stands."""
-    for name in ("GEMINI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "MINE_API_KEY"):
+    for name in ("GEMINI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "MINE_API_KEY", "STORE_PASSWORD"):
         monkeypatch.setenv(name, "invented-for-a-test")
     for name in ("STRIPE_WEBHOOK_SECRET", "TOPUP_SECRET"):
         monkeypatch.setenv(name, "invented-secret-of-a-webhook-0123456789")

@@ -22,6 +22,7 @@ import pytest
 
 from relevo.auth.dev_secret import development_secret, sign
 from relevo.core.clock import SystemClock
+from relevo.setup import set_up
 from relevo.store.ledger import StoredLedger
 from relevo.store.opening import make_reader
 from support.doomed import POINTS
@@ -106,7 +107,7 @@ async def strike(
             await gateway.server._books.wallet.sweep()
             await recover(gateway.server.api.url, tokens, truth)
             await gateway.at_rest()
-    await check(folder, store, truth)
+    await check(folder, truth)
 
 
 def config(base_url: str, store: str) -> str:
@@ -199,8 +200,8 @@ async def recover(url: str, tokens: dict[str, str], truth: Truth) -> None:
             assert await call(session, url, user, tokens[user], truth, key)
 
 
-async def check(folder: Path, store: str, truth: Truth) -> None:
-    url = store.partition('url = "')[2].partition('"')[0] or "sqlite:///relevo.db"
+async def check(folder: Path, truth: Truth) -> None:
+    url = set_up(str(folder / "relevo.toml")).config.file.store.url
     books = make_reader(url, folder, SystemClock())
     await books.start()
     audit = await StoredLedger(books).audit()

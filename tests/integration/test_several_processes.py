@@ -20,6 +20,7 @@ from relevo.core.types import Principal
 from relevo.store.ledger import StoredLedger
 from relevo.store.postgres import PostgresStore
 from support.gateway import config_text
+from support.postgres import PASSWORD, PostgresServer
 from support.process import environment
 from support.soak import examples
 from support.upstream import streamed, upstream
@@ -87,7 +88,8 @@ class Callers:
 
 @contextmanager
 def configured(folder: Path, text: str) -> Iterator[None]:
-    (folder / "relevo.toml").write_text(text)
+    (folder / "relevo.toml").write_text(text.replace(PASSWORD, "${PG_PASSWORD}"))
+    (folder / ".env").write_text(f"PG_PASSWORD={PASSWORD}\n")
     development_secret(folder)
     yield
 
@@ -99,11 +101,16 @@ async def books(url: str) -> tuple[PostgresStore, StoredLedger]:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_fifty_at_once_with_money_for_ten(tmp_path: Path, database: str, count: int) -> None:
+async def test_fifty_at_once_with_money_for_ten(
+    tmp_path: Path, postgres: PostgresServer, database: str, count: int
+) -> None:
     """Exactly ten reach a provider, whichever process they come to; nothing is left over or owed."""
-    store, ledger = await books(database)
+    store, ledger = await books(postgres.url(database))
     async with upstream(streamed()) as provider, aiohttp.ClientSession() as session:
-        with configured(tmp_path, config(provider.base_url, database)), processes(tmp_path, count) as urls:
+        with (
+            configured(tmp_path, config(provider.base_url, postgres.url(database))),
+            processes(tmp_path, count) as urls,
+        ):
             callers = Callers(urls, tmp_path, ledger, session)
             for round_ in range(examples(20)):
                 user, before = f"user{round_}", len(provider.received)
@@ -119,12 +126,15 @@ async def test_fifty_at_once_with_money_for_ten(tmp_path: Path, database: str, c
     await store.aclose()
 
 
-async def test_keys_and_limits_are_shared(tmp_path: Path, database: str) -> None:
+async def test_keys_and_limits_are_shared(tmp_path: Path, postgres: PostgresServer, database: str) -> None:
     """One idempotency key is one call whichever process it comes to; a user's limits count everywhere."""
-    store, ledger = await books(database)
+    store, ledger = await books(postgres.url(database))
     limits = "user_requests_per_minute = 30\nuser_concurrency = 4\n"
     async with upstream([0.3, *streamed()]) as provider, aiohttp.ClientSession() as session:
-        with configured(tmp_path, config(provider.base_url, database, limits)), processes(tmp_path, 3) as urls:
+        with (
+            configured(tmp_path, config(provider.base_url, postgres.url(database), limits)),
+            processes(tmp_path, 3) as urls,
+        ):
             callers = Callers(urls, tmp_path, ledger, session)
             await callers.grant("ana", 1000)
             calls = [callers.call("ana", number, **{"idempotency-key": "k"}) for number in range(4)]

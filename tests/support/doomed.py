@@ -13,11 +13,9 @@ from typing import Any
 import apsw
 
 POSTGRES: Any = None
-"""The store's class, where the command is to use PostgreSQL (with RELEVO_DOOMED_POSTGRES set)."""
+"""The store's module, where the command is to use PostgreSQL (with RELEVO_DOOMED_POSTGRES set)."""
 if os.environ.get("RELEVO_DOOMED_POSTGRES"):
-    from relevo.store.postgres import PostgresStore
-
-    POSTGRES = PostgresStore
+    from relevo.store import postgres as POSTGRES  # noqa: N812
 
 POINTS = (
     "statement",  # before any statement of a transaction: inside the hold's, the charge's, the sweeper's
@@ -134,7 +132,7 @@ def arm(point: str, number: int) -> Any:
         case "durable":
             before(sqlite, "_deliver", sentence)
             if POSTGRES:
-                after(POSTGRES, "_on", sentence)
+                after(POSTGRES.PostgresStore, "_until_answered", sentence)
         case "connect":
             before(AiohttpTransport, "open", sentence)
         case "settle":

@@ -12,6 +12,6 @@ async def dump(store: Any) -> tuple[list[Any], list[Any]]:
     """Holds as (user, id, charged, state), and costs."""
     if isinstance(store, SqliteReader):
         return list(store._connection.execute(HOLDS)), list(store._connection.execute(COSTS))
-    async with store._pool.connection() as connection:
+    async with store._connection(5) as connection:
         holds = await (await connection.execute(HOLDS)).fetchall()
         return holds, await (await connection.execute(COSTS)).fetchall()

@@ -141,7 +141,8 @@ class Twin:
     def reserve(self, owner: Principal, order: HoldOrder, terms: Terms) -> Reserved | Refused:
         if order.id in self.holds:
             hold = self.holds[order.id]
-            return Reserved(amount_micro=hold.amount, available_micro=hold.available or 0)
+            available = hold.account.available if hold.available is None else hold.available
+            return Reserved(amount_micro=hold.amount, available_micro=available)
         account = self._up_to_date(owner, terms, person=owner.kind == "user")
         if account.blocked:
             return Refused(why="blocked")

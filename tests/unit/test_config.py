@@ -62,8 +62,8 @@ def errors_of(text: str) -> str:
         (ROW + 'secret = "${SHORT}"\n', "an HS256 secret has at least 32 bytes"),
         (ROW + 'secret = "0123456789012345678901234567890123456789"\n', "a secret does not belong in this file"),
         ("[credits]\nusd_per_credit = 0\n", "a credit is worth at least"),
-        ('[store]\nurl = "mysql://db/x"\n', "write sqlite:///relevo.db or postgresql://"),
-        ("[server]\nworkers = 2\n", "a relevo is one process"),
+        ('[store]\nurl = "mysql://db/x"\n', "this is no store: write sqlite:///relevo.db, or postgresql://"),
+        ("[server]\nworkers = 2\n", "start several relevo on one PostgreSQL"),
         ("[admin]\nport = 8787\n", "relevo.toml:2: admin.port: the admin listener needs a port of its own"),
         ('[prices."mine/m"]\ninput = 1\n', 'relevo.toml:1: prices."mine/m": the key "output" is missing'),
         ('[prices."mine/m"]\ninput = -1\noutput = 1\n', 'prices."mine/m".input: expected float >= 0.0'),
@@ -245,7 +245,7 @@ def test_paths_start_at_the_file(tmp_path: Path) -> None:
     (folder / "relevo.toml").write_text(MINE + TASK + '[server]\ndata_dir = "data"\n')
     config = load(os.fspath(folder / "relevo.toml"))
 
-    assert config.store_place == str(folder / "data" / "relevo.db")
+    assert config.store_name == str(folder / "data" / "relevo.db")
 
 
 TOML = '''# a comment with [brackets] and = signs

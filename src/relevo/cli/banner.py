@@ -25,7 +25,7 @@ def print_banner(setup: Setup, server: Server) -> None:
     click.echo(f"  API      {server.api.url}/api/ai/chat")
     click.echo(f"  metrics  {server.admin.url}/metrics")
     if setup.config.file.record.keep_days:
-        click.echo(f"  record   {setup.config.store_place}")
+        click.echo(f"  record   {setup.config.store_name}")
     for task in setup.tasks.values():
         click.echo(f"  task     {task.name}: " + " → ".join(target.name for target in task.targets))
     _print_first_call(setup, server)

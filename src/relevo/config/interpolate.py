@@ -6,13 +6,18 @@ from typing import Any, Final
 
 from relevo.config.document import Path
 from relevo.config.problems import Report
+from relevo.core.store_url import passwords_of
 
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _BARE_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}")
-_LITERAL_PASSWORD: Final = re.compile(r"postgres(?:ql)?://[^:/@]*:(?!\$\{)[^@]+@")
 _HIDDEN_LENGTH_MIN: Final = 4
 """Shorter values are no secrets, and would blank out letters of every message."""
 _SECRET_KEYS: Final = frozenset({"api_key", "secret"})
+_POSTGRES: Final = re.compile(r"postgres(?:ql)?://")
+_LITERAL_IN_URL: Final = (
+    "a password does not belong in this file: put it in the environment or in .env, and write"
+    ' "postgresql://relevo:${STORE_PASSWORD}@host/database" or "${DATABASE_URL}"'
+)
 
 
 def interpolate(value: Any, environ: Mapping[str, str], report: Report, path: Path = ()) -> Any:
@@ -29,9 +34,9 @@ def interpolate(value: Any, environ: Mapping[str, str], report: Report, path: Pa
     if path and path[-1] in _SECRET_KEYS and value and not _BARE_REFERENCE.fullmatch(value):
         report.add("error", path, _literal_secret(path))
         return ""
-    if path == ("store", "url") and _LITERAL_PASSWORD.match(value):
-        report.add("error", path, _literal_secret(("store", "password")))
-        return ""
+    if path == ("store", "url") and _has_literal_password(value):
+        report.add("error", path, _LITERAL_IN_URL)
+        return "postgresql://"
     resolved = _REFERENCE.sub(lambda match: _resolve(match, environ, report, path), value)
     if path and path[-1] in _SECRET_KEYS:
         resolved = resolved.strip()  # a secret mounted as a file ends with a line end
@@ -54,6 +59,12 @@ def _resolve(match: re.Match[str], environ: Mapping[str, str], report: Report, p
         report.add("error", path, f"the variable {name} is not set: {fix}")
         return match.group()
     return found
+
+
+def _has_literal_password(value: str) -> bool:
+    """Whether a store's URL, or the default in a reference to one, has a password in this file."""
+    written = _BARE_REFERENCE.sub("", value)
+    return any(passwords_of(written[match.start() :]) for match in _POSTGRES.finditer(written))
 
 
 def _literal_secret(path: Path) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import dotenv
 
@@ -18,6 +17,7 @@ from relevo.config.interpolate import interpolate
 from relevo.config.problems import ConfigError, Report
 from relevo.config.schema import File, Task
 from relevo.config.support import check_support
+from relevo.core.store_url import is_postgres, shown
 
 DEFAULT_NAME: Final = "relevo.toml"
 BUILT_IN_SOURCE: Final = "built-in defaults"
@@ -50,12 +50,15 @@ class Config:
         return (self.base_dir / self.file.server.data_dir).resolve()
 
     @property
-    def store_place(self) -> str:
-        """Where the store is, as a person may read it: a file, or PostgreSQL without user and password."""
-        url = urlsplit(self.file.store.url)
-        if url.scheme == "sqlite":
-            return str(self.data_dir / self.file.store.url.removeprefix("sqlite:///"))
-        return f"PostgreSQL {(url.hostname or '')}{url.path}"
+    def database_path(self) -> FilePath | None:
+        """The SQLite file of `store.url`. None: it is PostgreSQL."""
+        url = self.file.store.url
+        return None if is_postgres(url) else self.data_dir / url.removeprefix("sqlite:///")
+
+    @property
+    def store_name(self) -> str:
+        """Where the store is, for people: never with a password."""
+        return shown(self.file.store.url) if self.database_path is None else str(self.database_path)
 
 
 def load(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Config:

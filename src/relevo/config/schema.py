@@ -53,7 +53,7 @@ class Admin(Section, frozen=True):
 class Store(Section, frozen=True):
     """Where credits, API keys and the record are kept."""
 
-    url: Name = "sqlite:///relevo.db"
+    url: Annotated[str, Meta(min_length=1, max_length=2000)] = "sqlite:///relevo.db"
     """`sqlite:///` and a path, relative to `data_dir` (four slashes: an absolute path), for one process; or
     `postgresql://user:${PASSWORD}@host/database`, for as many as you want."""
 

@@ -11,9 +11,9 @@ from relevo.config.problems import Report
 from relevo.config.schema import File
 from relevo.config.topups import check_topups
 from relevo.core.net import is_loopback
+from relevo.core.store_url import is_postgres
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
-_STORE: Final = re.compile(r"sqlite:///.+|postgres(ql)?://.+")
 _USD_PER_CREDIT_MIN: Final = 0.000001
 
 
@@ -57,11 +57,13 @@ def _check_server(file: File, report: Report) -> None:
         if not file.auth.issuers and not is_loopback(host):
             fix = "write an [auth.issuers.…] section, or a loopback address"
             report.add("error", (section, "host"), f"without an issuer relevo listens on loopback only: {fix}")
-    if not _STORE.fullmatch(file.store.url):
-        report.add("error", ("store", "url"), "write sqlite:///relevo.db or postgresql://user@host/database")
+    url = file.store.url
+    if not is_postgres(url) and (not url.startswith("sqlite:///") or url == "sqlite:///"):
+        fix = "write sqlite:///relevo.db, or postgresql://relevo:${STORE_PASSWORD}@host/database"
+        report.add("error", ("store", "url"), f"this is no store: {fix}")
     if file.server.workers > 1:
-        fix = "write workers = 1, and start as many as you want on one PostgreSQL, behind a load balancer"
-        report.add("error", ("server", "workers"), f"a relevo is one process: {fix}")
+        fix = "write workers = 1, and for more start several relevo on one PostgreSQL ([store] url)"
+        report.add("error", ("server", "workers"), f"relevo runs in one process: {fix}")
     if file.server.trusted_proxies:
         report.add("warning", ("server", "trusted_proxies"), "not in force: no header of a proxy is read")
     if (file.server.host, file.server.port) == (file.admin.host, file.admin.port) and file.server.port:

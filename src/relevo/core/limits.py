@@ -33,5 +33,15 @@ class Limiter(Protocol):
     def leave(self, owner: Principal, limits: UserLimits) -> None:
         """A request that was allowed has ended. Returns at once."""
 
+
+class Beat(Protocol):
+    """Something shared with other processes that must hear that this one lives."""
+
+    async def heartbeat(self) -> None:
+        """A sign of life. Raises: StoreUnavailable."""
+
+    async def sweep(self) -> int:
+        """Free what dead processes left behind. How much. Raises: StoreUnavailable."""
+
     async def aclose(self) -> None:
-        """Let what goes on behind `leave` end."""
+        """This process ends: give back at once what it had."""

@@ -7,7 +7,7 @@ Holds that are at work are kept alive here, and those of processes that died are
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from relevo.core.clock import Clock
@@ -26,6 +26,7 @@ from relevo.core.ledger import (
     StoreUnavailable,
     Terms,
 )
+from relevo.core.limits import Beat
 from relevo.core.types import Principal
 from relevo.ledger.pricing import credits_of
 
@@ -38,7 +39,6 @@ _RETRIES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 2.0)
 """Waits between tries of a closing. All closings are safe to repeat."""
 
 T = TypeVar("T")
-Beat = Callable[[], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
 
@@ -48,22 +48,22 @@ class Wallet:
     def __init__(
         self, ledger: Ledger, keys: Keys, clock: Clock, node: str, *, alone: bool, beats: Sequence[Beat] = ()
     ) -> None:
-        """What a process needs to keep its money.
+        """Begins with `start`.
 
         Args:
-            ledger: Where credits are.
-            keys: Where idempotency keys are.
-            clock: For the watch.
+            ledger: Where the holds are.
+            keys: Where the idempotency keys are.
+            clock: When it is time for a sign of life.
             node: This process.
-            alone: No other process uses the store, so the holds of others are of the dead.
-            beats: What else is to be done at every sweep.
+            alone: No other process uses the store, so others' holds are of the dead.
+            beats: What else lives by the same signs of life, and ends with this.
         """
         self._ledger = ledger
         self._keys = keys
         self._clock = clock
         self.node = node
         self._alone = alone
-        self._beats = beats
+        self._beats = tuple(beats)
         self._live: set[str] = set()
         self._claims: dict[str, Claim] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -76,7 +76,7 @@ class Wallet:
                 pass
             await self._keys.forget(self.node)
         for beat in self._beats:
-            await beat()
+            await beat.heartbeat()
         self._loop_task = asyncio.get_running_loop().create_task(self._watch(), name="relevo-wallet")
 
     async def aclose(self) -> None:
@@ -87,6 +87,8 @@ class Wallet:
             self._loop_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop_task
+        for beat in self._beats:
+            await beat.aclose()
 
     async def reserve(self, owner: Principal, order: HoldOrder, terms: Terms, *, topup_url: str | None) -> Reserved:
         """Set credits aside; durable when this returns.
@@ -195,8 +197,6 @@ class Wallet:
                     heartbeat_at_s = self._clock.now_s() + HEARTBEAT_S
                     await self.heartbeat()
                 await self.sweep()
-                for beat in self._beats:
-                    await beat()
             except StoreUnavailable as error:
                 _log.warning("holds were not renewed or swept, again in %.0f s: %s", SWEEP_S, error)
             except Exception:  # noqa: BLE001 - a watch that ends would free no hold any more
@@ -208,11 +208,17 @@ class Wallet:
             await self._ledger.renew(tuple(self._live), round(HOLD_TTL_S * 1000))
         if self._claims:
             await self._keys.renew_claims(tuple(self._claims.values()))
+        for beat in self._beats:
+            await beat.heartbeat()
 
     async def sweep(self) -> int:
         """Release holds past their time. How many."""
-        expired = await self._ledger.expire_due(tuple(self._live))
+        expired = 0
+        while freed := await self._ledger.expire_due(tuple(self._live)):  # a piece at a time, until none is left
+            expired += freed
         await self._keys.forget()
+        for beat in self._beats:
+            await beat.sweep()
         if expired:
             _log.warning("%d holds of requests that never ended were released", expired)
         return expired

@@ -58,9 +58,6 @@ class MemoryLimiter:
         if use is not None:
             use.running -= 1
 
-    async def aclose(self) -> None:
-        """See `Limiter.aclose`."""
-
     def _use(self, owner: Principal) -> _Use:
         key = (owner.issuer, owner.subject)
         use = self._users.setdefault(key, _Use())

@@ -51,7 +51,7 @@ class Movement(NamedTuple):
 def reserve(now_ms: int, owner: Principal, order: HoldOrder, terms: Terms) -> Steps[Reserved | Refused]:
     """Set credits aside for one request."""
     account = yield from account_of(owner, now_ms)
-    taken = yield from _existing(order.id)
+    taken = yield from _existing(order.id, account)
     if taken is not None:
         return taken
     account = yield from rolled(account, owner, terms, now_ms)
@@ -238,13 +238,15 @@ def enter(account: AccountRow, now_ms: int, moved: Movement) -> Steps[AccountRow
     return account
 
 
-def _existing(hold_id: str) -> Steps[Reserved | None]:
-    """What the same order was told before."""
-    rows = yield Q("hold_seen", {"id": hold_id})
+def _existing(hold_id: str, account: AccountRow) -> Steps[Reserved | None]:
+    """What the same order was told before. Not `hold_by_id`: that one locks, and the account is locked already."""
+    rows = yield Q("made_hold", {"id": hold_id})
     if not rows:
         return None
-    _, amount, _, _, available = rows[0]
-    return Reserved(amount_micro=amount, available_micro=available or 0)
+    amount, available = rows[0]
+    return Reserved(
+        amount_micro=amount, available_micro=account.available_micro if available is None else available
+    )
 
 
 def _expire(hold_id: str, now_ms: int) -> Steps[int]:

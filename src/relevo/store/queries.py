@@ -7,6 +7,8 @@ from typing import Final
 
 _NAME: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _MIGRATION: Final = re.compile(r"(\d{4})_\w+\.sql")
+_COMMENT: Final = re.compile(r"--[^\n]*")
+_PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
 @cache
@@ -19,6 +21,15 @@ def queries(backend: str) -> dict[str, str]:
                 pieces = _NAME.split(entry.read_text(encoding="utf-8"))[1:]
                 found.update(zip(pieces[::2], pieces[1::2], strict=True))
     return found
+
+
+@cache
+def psycopg_queries() -> dict[str, bytes]:
+    """The statements of PostgreSQL with `:name` as its driver writes it; `::type` and `%` stay what they are."""
+    return {
+        name: _PARAMETER.sub(r"%(\1)s", _COMMENT.sub("", sql).replace("%", "%%")).strip().rstrip(";").encode()
+        for name, sql in queries("postgres").items()
+    }
 
 
 @cache

@@ -48,10 +48,8 @@ UPDATE credit_grant SET remaining_micro = :remaining_micro WHERE id = :id;
 SELECT account_id, amount_micro, state, charged_micro, available_micro
 FROM hold WHERE id = :id;
 
--- name: hold_seen
--- As hold_by_id, without a lock: whoever asks has the account's.
-SELECT account_id, amount_micro, state, charged_micro, available_micro
-FROM hold WHERE id = :id;
+-- name: made_hold
+SELECT amount_micro, available_micro FROM hold WHERE id = :id;
 
 -- name: insert_hold
 -- The same order twice is one hold: the second gives no row.

@@ -62,7 +62,9 @@ async def test_a_first_look_at_the_account_brings_the_signup_grant(tmp_path: Pat
         assert (await gateway.wallet())["available"] == 11.5
 
 
-@pytest.mark.parametrize("round_", range(examples(20)))
+@pytest.mark.parametrize(
+    "round_", [pytest.param(n, marks=[pytest.mark.slow] * (n > 1)) for n in range(examples(20))]
+)
 async def test_fifty_at_once_with_money_for_ten(tmp_path: Path, round_: int) -> None:
     """Exactly ten reach a provider, forty hear 402, and nothing is left over or owed."""
     async with upstream(streamed()) as a, running(config(a), tmp_path) as gateway:

@@ -16,6 +16,7 @@ from relevo.store.shared_limiter import SharedLimiter
 from support.postgres import PostgresServer
 from support.worlds import ANA, BEN, BROKEN, CREDIT, NO_TERMS, admitted, order, paid
 
+pytestmark = pytest.mark.slow
 NODES = 3
 CLAIM = Claim(owner=ANA, key_hash=b"k" * 32, body_hash=b"b" * 32, request_id="req_1", node="node_a", ttl_ms=24_000)
 

@@ -23,6 +23,8 @@ from support.worlds import ANA, BROKEN, CREDIT, NO_TERMS, order, paid
 GIFT = Act(key="gift", actor="test", reason="", owner=ANA, change=Grant(kind="bonus", amount_micro=100 * CREDIT))
 CLAIM = Claim(owner=ANA, key_hash=b"k" * 32, body_hash=b"b" * 32, request_id="req_1", node="node_a", ttl_ms=24_000)
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def store(postgres: PostgresServer, database: str) -> AsyncIterator[PostgresStore]:

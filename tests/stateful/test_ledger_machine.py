@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -137,9 +138,15 @@ _QUIET = settings(
 )
 
 
+@pytest.mark.slow
 def test_sqlite_and_its_twin_always_agree() -> None:
     """Any order of events on SQLite: the results are the twin's, and the books add up after each."""
     run_state_machine_as_test(SqliteMachine, settings=settings(_QUIET, max_examples=examples(150)))
+
+
+def test_sqlite_and_its_twin_agree_a_few_times() -> None:
+    """The same, short enough for every commit."""
+    run_state_machine_as_test(SqliteMachine, settings=settings(_QUIET, max_examples=15))
 
 
 def test_the_twin_keeps_its_own_promises() -> None:

@@ -6,12 +6,17 @@ import click
 import msgspec
 
 from relevo.cli.common import config_option, examples, fail, json_option, load_or_exit
+from relevo.cli.office import in_office
 from relevo.cli.tables import print_table
 from relevo.config.problems import did_you_mean
+from relevo.config.schema import Credits
+from relevo.core.ledger import Balance
 from relevo.core.money import NANO_USD_PER_USD
 from relevo.core.types import ChatWish, Message, Params, Target
+from relevo.ledger.pricing import credits_of
 from relevo.providers.registry import retired_advice
 from relevo.routing.plan import Step, make_plan
+from relevo.service.office import Office
 from relevo.service.prepare import expected_cost
 from relevo.setup import Setup
 
@@ -27,7 +32,7 @@ _SKIPPED = {"no_key": "skipped: it has no key"}
 @click.command(epilog=examples("relevo explain --task CHAT", "relevo explain --task LONG_CONTENT --json"))
 @config_option
 @click.option("--task", help="Name of the task. Default: the first one, which calls without a task get.")
-@click.option("--user", help="For whom. Plans are the same for all users in this version.")
+@click.option("--user", help="For whom: with credits on, what this user has. Plans are the same for all.")
 @json_option
 def explain(config: str | None, task: str | None, user: str | None, *, as_json: bool) -> None:
     """Print the plan of a task: order, limits, prices, what is skipped and why. Nobody is called."""
@@ -40,12 +45,24 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
     plan = make_plan(wish, setup.tasks, setup.providers, costs)
     rows = [_row(setup, number, step, costs(step.target)) for number, step in enumerate(plan.steps, start=1)]
     order = plan.task.order
+    account = _account(config, user) if user and _section(setup) else None
     if as_json:
-        shown = {"task": name, "user": user, "order": order, "demo": setup.demo, "targets": rows}
+        shown = {
+            "task": name,
+            "user": user,
+            "order": order,
+            "demo": setup.demo,
+            "credits": _tariff(setup, name),
+            "account": account,
+            "targets": rows,
+        }
         click.echo(msgspec.json.encode(shown).decode())
         return
     sorting = _ORDERS.get(order, f"targets {order}")
     click.echo(f"Task {name}, {sorting}" + (f", for {user}" if user else ""))
+    click.echo(_tariff_text(_tariff(setup, name)))
+    if account:
+        click.echo(f"{user} has {account['available']} credits" + (" and is BLOCKED" if account["blocked"] else ""))
     if setup.demo:
         click.echo("Demo mode: these providers are simulated.")
     print_table(
@@ -64,6 +81,45 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
         ],
         right=("#", "max_tokens"),
     )
+
+
+def _section(setup: Setup) -> Credits | None:
+    """The credits of the configuration. None: they are off."""
+    section = setup.config.file.credits
+    return section if section is not None and section.enabled else None
+
+
+def _tariff(setup: Setup, task: str) -> dict[str, float] | None:
+    """What an answer costs its caller. None: credits are off."""
+    section, rules = _section(setup), setup.config.tasks[task]
+    if section is None:
+        return None
+    if rules.credits is not None:
+        return {"fixed": rules.credits}
+    return {"markup": rules.markup, "min_credits": rules.min_credits, "usd_per_credit": section.usd_per_credit}
+
+
+def _tariff_text(tariff: dict[str, float] | None) -> str:
+    if tariff is None:
+        return "Credits are off: nobody pays."
+    if "fixed" in tariff:
+        return f"An answer costs {tariff['fixed']:g} credits, whoever gives it."
+    least = f", at least {tariff['min_credits']:g} credits" if tariff["min_credits"] else ""
+    return (
+        f"An answer costs its tokens x {tariff['markup']:g}{least} (a credit is {tariff['usd_per_credit']:g} USD)."
+    )
+
+
+def _account(config: str | None, user: str) -> dict[str, object]:
+    """What a user has. Somebody whom nobody knows yet has nothing."""
+
+    async def work(office: Office) -> Balance | None:
+        return await office.balance(office.owner(user))
+
+    balance = in_office(config, work)
+    if balance is None:
+        return {"available": 0, "blocked": False}
+    return {"available": credits_of(balance.available_micro), "blocked": balance.blocked}
 
 
 def _row(setup: Setup, number: int, step: Step, cost_nano_usd: int | None) -> dict[str, object]:

@@ -85,8 +85,18 @@ targets = [
 # issuers need audience = "…", cognito client_ids = ["…"]. A Supabase project that still signs with its
 # legacy secret has secret = "${SUPABASE_JWT_SECRET}" (HS256, at least 32 bytes) instead of keys.
 
+# What users pay with: docs/guide/credits.md. A task with `credits = 20` costs that much an answer, whoever
+# gives it; one without is metered by its tokens.
 [credits]
-enabled = false
+enabled = false                               # true: who has too little gets 402, and no provider is called
+usd_per_credit = 0.001
+signup = 150                                  # granted once, on a person's first valid token
+monthly = 0                                   # granted each month; what is left of it ends with the month
+# topup_url = "https://app.example/planes"    # named in the 402
+
+# SQLite is for one process; for several: postgresql://relevo:${STORE_PASSWORD}@host/relevo
+[store]
+url = "sqlite:///relevo.db"
 
 [timeouts]
 connect_s = 3
@@ -96,6 +106,9 @@ total_s = 300
 
 [limits]
 body_bytes = 10_000_000
+user_requests_per_minute = 60
+user_concurrency = 20
+user_credits_per_day = 0                      # 0: no limit
 
 [record]
 keep_days = 90

@@ -9,6 +9,7 @@ from relevo.core.record import RequestRecord
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 M = TypeVar("M", Counter, Histogram)
+_MICRO_PER_CREDIT: Final = 1_000_000
 _SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 
 
@@ -40,6 +41,9 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self.charged = Counter(
+            "relevo_credits_charged", "Credits that answers cost their callers", ["task"], registry=self._registry
+        )
         self.dropped = Gauge(
             "relevo_record_rows_dropped", "Rows of the record lost since the start", registry=self._registry
         )
@@ -54,6 +58,8 @@ class Metrics:
         task = record.task if record.attempts and record.task else "none"
         self._child(self.requests, task, record.code or "ok").inc()
         self._child(self.seconds, task).observe(record.ms / 1000)
+        if record.charged_micro:
+            self._child(self.charged, task).inc(record.charged_micro / _MICRO_PER_CREDIT)
         for attempt in record.attempts:
             target = (attempt.provider, attempt.upstream_model)
             self._child(self.tries, *target, attempt.code or "ok").inc()

@@ -35,10 +35,11 @@ class Job:
 JOBS = (
     Job("kill-sqlite", ("tests/faults/test_kill.py",), 50, 2, "seeds at each kill point"),
     Job("kill-postgres", ("tests/faults/test_kill_postgres.py",), 10, 1, "seeds at each kill point"),
+    Job("kill-orders", ("tests/faults/test_kill_orders.py",), 50, 5, "seeds at each kill point"),
     Job("power-cut", ("tests/faults/test_power_cut.py",), 2000, 200, "power cuts"),
     Job("fifty-sqlite", ("tests/integration/test_credits.py", "-k", "fifty"), 500, 50, "rounds"),
     Job("fifty-postgres", ("tests/integration/test_several_processes.py", "-k", "fifty"), 500, 25, "rounds each"),
-    Job("machine", ("tests/stateful",), 20_000, 1000, "runs of the state machine on each store"),
+    Job("machine", ("tests/stateful",), 20_000, 200, "runs of the state machine on each store"),
 )
 
 

@@ -30,7 +30,7 @@ from relevo.service.chat import ChatService, Ports, Settings
 from relevo.service.office import Office
 from relevo.setup import Setup, issuers_of, set_up
 from relevo.store.api_keys import StoredApiKeys
-from relevo.store.record_writer import RecordWriter
+from relevo.store.record_writer import GATHER_REMOTE_S, GATHER_S, RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
@@ -88,7 +88,12 @@ class Server:
         self._key_verifier = ApiKeyVerifier(StoredApiKeys(self._books.store), self._clock)
         self._writer = None
         if file.record.keep_days:
-            self._writer = RecordWriter(self._books.store, keep_days=file.record.keep_days, clock=self._clock)
+            self._writer = RecordWriter(
+                self._books.store,
+                keep_days=file.record.keep_days,
+                clock=self._clock,
+                gather_s=GATHER_REMOTE_S if self._books.remote else GATHER_S,
+            )
         self._demo = DemoApp(secrets.token_urlsafe(16), spanish=file.server.locale == "es") if setup.demo else None
         self._transport = AiohttpTransport()
         self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)

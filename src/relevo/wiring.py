@@ -43,6 +43,8 @@ class Books:
     ledger: StoredLedger
     wallet: Wallet
     limiter: Limiter
+    remote: bool
+    """The store is reached over the network."""
     usable_for_credits: bool
     """False: another server uses the same SQLite file, so neither knows whose holds are of the dead."""
 
@@ -59,7 +61,9 @@ def open_books(setup: Setup, clock: Clock) -> Books:
     if not isinstance(store, SqliteStore):  # made to be shared: nobody is ever known to be alone
         shared = SharedLimiter(store, node)
         wallet = Wallet(ledger, ledger, clock, node, alone=False, beats=[shared])
-        return Books(store=store, ledger=ledger, wallet=wallet, limiter=shared, usable_for_credits=True)
+        return Books(
+            store=store, ledger=ledger, wallet=wallet, limiter=shared, remote=True, usable_for_credits=True
+        )
     alone = store.claim_alone()
     if not alone and credits_enabled(setup):
         raise StoreError(
@@ -68,7 +72,12 @@ def open_books(setup: Setup, clock: Clock) -> Books:
         )
     wallet = Wallet(ledger, ledger, clock, node, alone=alone)
     return Books(
-        store=store, ledger=ledger, wallet=wallet, limiter=MemoryLimiter(clock, ledger), usable_for_credits=alone
+        store=store,
+        ledger=ledger,
+        wallet=wallet,
+        limiter=MemoryLimiter(clock, ledger),
+        remote=False,
+        usable_for_credits=alone,
     )
 
 

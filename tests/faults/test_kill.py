@@ -34,12 +34,12 @@ from support.upstream import USAGE, Received, Script, delta, sse, upstream
 
 pytestmark = pytest.mark.slow
 
-PRICE, SIGNUP, USERS, CALLS = 20, 20_000, ("ana", "bob"), 10
+PRICE, SIGNUP, USERS, CALLS = 20, 20_000, ("ana", "bob"), 14
 AT_PROVIDER = ("request", "chunk", "usage")
 """Points at which the provider pulls the trigger: the request is there, in mid-answer, before its end."""
 DRAINING = "drain"
-REACH = {"statement": 500, "commit": 130, "durable": 100, "write": 300, "sync": 150}
-"""How often a run passes a point at most; 40 for the others."""
+REACH = {"statement": 700, "commit": 200, "durable": 150, "write": 2000, "sync": 250}
+"""How often a run passes a point at most (40 for the others). So many writes bring a checkpoint with them."""
 
 
 @dataclass

@@ -15,8 +15,10 @@ from relevo.store.base import Many, Q, Steps, Store, Tx
 QUEUE_ROWS_MAX: Final = 20_000
 """Requests waiting to be written; beyond it rows are dropped and counted, and answers go on."""
 _BATCH_MAX: Final = 4096
-_GATHER_S: Final = 0.02
+GATHER_S: Final = 0.02
 """After the first row, how long to wait for more: a commit costs a flush, and nobody waits for these rows."""
+GATHER_REMOTE_S: Final = 0.2
+"""The same where each statement of a commit is a journey over the network."""
 _PRUNE_EVERY_S: Final = 3600.0
 _CLOSE_S: Final = 10.0
 _MS_PER_DAY: Final = 86_400_000
@@ -29,8 +31,16 @@ _log = logging.getLogger(__name__)
 class RecordWriter:
     """An `Observer` that keeps requests and their attempts in the store."""
 
-    def __init__(self, store: Store, *, keep_days: int, clock: Clock) -> None:
-        """Args: keep_days: rows older than this are deleted, a piece at a time."""
+    def __init__(self, store: Store, *, keep_days: int, clock: Clock, gather_s: float = GATHER_S) -> None:
+        """Begins with `start`.
+
+        Args:
+            store: Where rows go.
+            keep_days: Rows older than this are deleted, a piece at a time.
+            clock: For their age.
+            gather_s: How long the first row waits for others.
+        """
+        self._gather_s = gather_s
         self._store = store
         self._keep_days = keep_days
         self._clock = clock
@@ -72,7 +82,7 @@ class RecordWriter:
                 await asyncio.wait_for(self._work.wait(), max(0.01, prune_at_s - self._clock.now_s()))
             if not self._work.is_set():
                 continue
-            await self._pause(_GATHER_S)
+            await self._pause(self._gather_s)
             self._work.clear()
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(_BATCH_MAX, len(self._waiting)))]

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +25,7 @@ from support.gateway import config_text
 from support.postgres import PASSWORD, PostgresServer
 from support.process import environment
 from support.soak import examples
-from support.upstream import streamed, upstream
+from support.upstream import HANG, streamed, upstream
 
 pytestmark = pytest.mark.slow
 CREDIT = 1_000_000
@@ -37,9 +39,11 @@ def config(base_url: str, store: str, limits: str = "") -> str:
 
 
 @contextmanager
-def processes(folder: Path, count: int) -> Iterator[list[str]]:
-    """So many servers of one folder; their addresses."""
-    running = []
+def processes(
+    folder: Path, count: int, running: list[subprocess.Popen[bytes]] | None = None
+) -> Iterator[list[str]]:
+    """So many servers of one folder; their addresses. `running` is filled with their processes."""
+    running = [] if running is None else running
     try:
         for number in range(count):
             out = folder / f"out{number}.txt"
@@ -52,7 +56,7 @@ def processes(folder: Path, count: int) -> Iterator[list[str]]:
         for process in running:
             process.terminate()
         for process in running:
-            assert process.wait(30) == 0
+            assert process.wait(30) in (0, -signal.SIGKILL)
 
 
 def address(folder: Path, number: int, process: subprocess.Popen[bytes]) -> str:
@@ -152,4 +156,33 @@ async def test_keys_and_limits_are_shared(tmp_path: Path, postgres: PostgresServ
             provider.scripts = [streamed()]
             later = [(await callers.call("bob", number))[0] for number in range(30)]
             assert 24 <= later.count(200) <= 27  # 30 a minute, less the 4 before; time goes on meanwhile
+    await store.aclose()
+
+
+async def test_what_a_killed_process_held_is_free_again_in_time(
+    tmp_path: Path, postgres: PostgresServer, database: str
+) -> None:
+    """Kill -9 with a hold open: within 30 s another process has released it, and its user can call again."""
+    store, ledger = await books(postgres.url(database))
+    servers: list[subprocess.Popen[bytes]] = []
+    async with upstream([HANG]) as provider, aiohttp.ClientSession() as session:
+        text = config(provider.base_url, postgres.url(database)) + "[timeouts]\nfirst_token_s = 60\n"
+        with configured(tmp_path, text), processes(tmp_path, 2, servers) as urls:
+            callers = Callers(urls, tmp_path, ledger, session)
+            await callers.grant("ana", 20)
+            lost = asyncio.ensure_future(callers.call("ana", 0))
+            while not provider.received:
+                await asyncio.sleep(0.01)
+            servers[0].kill()
+            with pytest.raises(aiohttp.ClientError):
+                await lost
+            provider.scripts = [streamed()]
+            died_at = time.monotonic()
+            assert (await callers.call("ana", 1))[0] == 402
+            while (status := (await callers.call("ana", 1))[0]) == 402:
+                assert time.monotonic() - died_at < 30
+                await asyncio.sleep(0.2)
+            assert status == 200
+    audit = await ledger.audit()
+    assert (audit.differences, audit.open_holds, audit.houses["sales"]) == ((), 0, 20 * CREDIT)
     await store.aclose()

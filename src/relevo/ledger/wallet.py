@@ -30,10 +30,10 @@ from relevo.core.limits import Beat
 from relevo.core.types import Principal
 from relevo.ledger.pricing import credits_of
 
-HOLD_TTL_S: Final = 24.0
-"""How long a hold outlives its process: with one sweep it is freed within 30 s."""
+HOLD_TTL_S: Final = 20.0
+"""How long a hold outlives its process: with a sweep it is freed within 25 s."""
 HEARTBEAT_S: Final = HOLD_TTL_S / 3
-SWEEP_S: Final = 4.0
+SWEEP_S: Final = 3.0
 CLAIM_TTL_S: Final = HOLD_TTL_S
 _RETRIES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 2.0)
 """Waits between tries of a closing. All closings are safe to repeat."""

@@ -205,11 +205,17 @@ class Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._setup.config.file.server.drain_s):
                 hurried = asyncio.ensure_future(self._hurried.wait())
-                await asyncio.wait({serving, hurried}, return_when=asyncio.FIRST_COMPLETED)
+                drained = asyncio.ensure_future(self._drained(serving))
+                await asyncio.wait({drained, hurried}, return_when=asyncio.FIRST_COMPLETED)
         await self._app.cut_short(_CUT_SHORT_S)
-        for task in (ready, stopping, hurried):
+        for task in (ready, stopping, hurried, drained):
             task.cancel()
         await serving
+
+    async def _drained(self, serving: asyncio.Future[None]) -> None:
+        """Returns when the last connection is closed, and the last call that outlived its caller has ended."""
+        await asyncio.wait({serving})
+        await self._app.finished()
 
     async def _run_demo(self, stack: contextlib.AsyncExitStack) -> None:
         if self._demo is None:

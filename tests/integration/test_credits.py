@@ -383,6 +383,22 @@ async def test_a_call_with_a_key_outlives_its_caller(tmp_path: Path) -> None:
         assert len(a.received) == 1
 
 
+async def test_a_drain_waits_for_a_call_that_outlived_its_caller(tmp_path: Path) -> None:
+    """SIGTERM while a call with a key runs on alone: it ends, is charged, and its answer is kept."""
+    async with upstream([0.3, *streamed("al final")]) as a:
+        async with running(config(a), tmp_path) as gateway:
+            await gateway.grant(20)
+            call = asyncio.ensure_future(gateway.chat(headers={"idempotency-key": "k"}, prompt="Hola"))
+            while not a.received:
+                await asyncio.sleep(0)
+            call.cancel()
+        async with running(config(a), tmp_path) as gateway:
+            answer = await gateway.chat(headers={"idempotency-key": "k"}, prompt="Hola")
+
+            assert (answer.status, answer.json["content"], len(a.received)) == (200, "al final", 1)
+            await gateway.at_rest()
+
+
 async def test_kept_answers_cannot_be_read_from_the_store(tmp_path: Path) -> None:
     """They are sealed with the key and the body, and neither stands there."""
     async with upstream(streamed("un secreto del usuario")) as a, running(config(a), tmp_path) as gateway:

@@ -97,6 +97,11 @@ class HttpApp:
         """How many requests are being answered now."""
         return len(self._running)
 
+    async def finished(self) -> None:
+        """Returns when nothing is being answered, calls that outlived their callers included."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def cut_short(self, wait_s: float) -> None:
         """End what is still running: callers get 503, the record its rows. Returns when it is so, or late."""
         self._cut_short = True

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relevo.core.grants import NEVER_MS, AccountRow, GrantRow, assign, month_of, next_month_ms, roll
-from relevo.core.ledger import Terms
+from relevo.core.ledger import GrantKind, Terms
 
 NOW_MS = 1_795_000_000_000
-kinds = st.sampled_from(["signup", "monthly", "bonus", "purchase"])
+KINDS: list[GrantKind] = ["signup", "monthly", "bonus", "purchase"]
+kinds = st.sampled_from(KINDS)
 moments = st.none() | st.integers(NOW_MS - 5, NOW_MS + 5)
 
 

@@ -16,12 +16,12 @@ from relevo.core.ledger import StoreUnavailable, Terms
 from relevo.core.limits import Limiter, UserLimits
 from relevo.core.report import Report
 from relevo.core.secret import Secret
-from relevo.core.types import Call, Target
+from relevo.core.types import Target
 from relevo.http.app import Handler
 from relevo.http.webhooks import Seller, StripeWebhook, TopupWebhook
 from relevo.ledger.pricing import Tariff, make_tariff, micro
 from relevo.ledger.wallet import Wallet
-from relevo.routing.estimate import cost_max_nano_usd
+from relevo.routing.estimate import Size, cost_max_nano_usd, reading_cost_nano_usd
 from relevo.service.limits import MemoryLimiter
 from relevo.service.office import Office
 from relevo.service.payment import Cashier
@@ -93,15 +93,20 @@ def make_cashier(setup: Setup, wallet: Wallet) -> Cashier | None:
     if section is None or not section.enabled:
         return None
 
-    def cost_max(call: Call, target: Target) -> int | None:
+    def cost_max(size: Size, target: Target) -> int | None:
         price = setup.prices.of(target)
-        return None if price is None else cost_max_nano_usd(price, call, target)
+        return None if price is None else cost_max_nano_usd(price, size, target)
+
+    def cost_guess(size: Size, target: Target) -> int:
+        price = setup.prices.of(target)
+        return 0 if price is None else reading_cost_nano_usd(price, size)
 
     return Cashier(
         wallet=wallet,
         tariffs={name: _tariff(task, section.usd_per_credit) for name, task in setup.config.tasks.items()},
         terms=terms_of(setup),
         cost_max=cost_max,
+        cost_guess=cost_guess,
         topup_url=section.topup_url,
     )
 

@@ -99,7 +99,7 @@ async def test_a_reply_lost_after_the_commit_is_read_back(postgres: PostgresServ
         store = PostgresStore(postgres.url(database, proxy.port))
         await store.start()
         ledger = StoredLedger(store)
-        kept = KeptAnswer(owner=ANA, key_hash=CLAIM.key_hash, sealed=b"sealed", ttl_ms=60_000)
+        kept = KeptAnswer(request_id="req_1", owner=ANA, key_hash=CLAIM.key_hash, sealed=b"sealed", ttl_ms=60_000)
         try:
             proxy.lose_reply_to(b"COMMIT\0")
             assert (await ledger.act(GIFT, NO_TERMS)).replayed

@@ -147,7 +147,7 @@ async def test_releases_several_costs_and_kept_answers_take_the_steps(world: Wor
         await world.ledger.reserve(ANA, order(number), NO_TERMS)
     await world.ledger.claim(CLAIM)
     house = Cost(number=1, provider="a", upstream_model="m", nano_usd=1, borne_by="house", estimated=True)
-    kept = KeptAnswer(owner=ANA, key_hash=CLAIM.key_hash, sealed=b"sealed", ttl_ms=DAY_MS)
+    kept = KeptAnswer(request_id="req_1", owner=ANA, key_hash=CLAIM.key_hash, sealed=b"sealed", ttl_ms=DAY_MS)
 
     released = await world.ledger.close("req_2", Closing(charge_micro=0, costs=[house]), NO_TERMS)
     assert released == Closed(state="released", charged_micro=0, available_micro=4 * CREDIT)
@@ -247,6 +247,25 @@ async def test_entries_are_only_ever_added(world: World) -> None:
             world.sql(statement)
 
 
+async def test_a_claim_that_was_lost_is_not_charged(world: World) -> None:
+    """A process keeps its running claims itself; one that another took over is neither charged nor kept."""
+    await world.give(ANA, 10)
+    await world.ledger.claim(CLAIM)
+    await world.ledger.reserve(ANA, order(1, 4), NO_TERMS)
+    await world.later(60_000)
+    await world.ledger.forget("node_a")
+    assert (
+        await world.ledger.claim(replace(CLAIM, request_id="req_9", node="node_a"))
+    ).state == "new"  # past its time
+    kept = KeptAnswer(request_id="req_1", owner=ANA, key_hash=CLAIM.key_hash, sealed=b"s", ttl_ms=DAY_MS)
+
+    closed = await world.ledger.close("req_1", paid(4, answer=kept), NO_TERMS)
+
+    assert (closed.state, closed.charged_micro) == ("released", 0)
+    assert (await world.ledger.claim(replace(CLAIM, request_id="req_10"))).state == "in_flight"
+    assert world.sql("SELECT borne_by FROM cost") == [("house",)]
+
+
 async def test_a_key_is_one_request(world: World) -> None:
     """New, in flight, another body, given back, past its time, of a dead process."""
     twin = replace(CLAIM, request_id="req_2")
@@ -263,12 +282,14 @@ async def test_a_key_is_one_request(world: World) -> None:
     await world.later(20_000)
     await world.ledger.renew_claims([twin])
     await world.later(20_000)
-    await world.ledger.forget()
+    await world.ledger.forget("node_z")
     assert (await world.ledger.claim(CLAIM)).state == "in_flight"
     assert world.sql("SELECT COUNT(*) FROM idempotency") == [(1,)]
-    await world.ledger.forget("node_b")
+    await world.ledger.forget("node_b", alone=True)
     assert (await world.ledger.claim(CLAIM)).state == "new"
-    await world.ledger.keep(KeptAnswer(owner=ANA, key_hash=CLAIM.key_hash, sealed=b"s", ttl_ms=DAY_MS))
+    await world.ledger.keep(
+        KeptAnswer(request_id="req_1", owner=ANA, key_hash=CLAIM.key_hash, sealed=b"s", ttl_ms=DAY_MS)
+    )
     kept = await world.ledger.claim(twin)
     assert (kept.state, kept.sealed, kept.charged_micro) == ("answered", b"s", None)
     await world.later(DAY_MS)

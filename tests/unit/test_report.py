@@ -10,7 +10,7 @@ from relevo.core.report import TaskReport
 from relevo.core.types import Principal
 from relevo.http.admin_json import report_json
 from relevo.ledger.pricing import make_tariff
-from relevo.service.payment import Payment, Quote
+from relevo.service.payment import Payment
 from relevo.store.base import Tx
 from relevo.store.ledger import StoredLedger
 from relevo.store.report import report
@@ -27,7 +27,7 @@ def cost(nano_usd: int, borne_by: str = "caller", number: int = 1) -> Cost:
 
 
 async def call(ledger: StoredLedger, task: str, name: str, charge: int, costs: Sequence[Cost]) -> None:
-    order = HoldOrder(id=name, task=task, amount_micro=20 * CREDIT, cost_guess_nano_usd=0, node="n", ttl_ms=60_000)
+    order = HoldOrder(id=name, task=task, amount_micro=20 * CREDIT, node="n", ttl_ms=60_000)
     await ledger.reserve(ANA, order, Terms())
     await ledger.close(name, Closing(charge_micro=charge, costs=costs), Terms())
 
@@ -66,8 +66,7 @@ async def test_each_answer_is_counted_once_and_an_unknown_cost_apart(tmp_path: P
 def test_an_answer_of_unknown_price_leaves_no_cost() -> None:
     """And one that costs nothing leaves a cost of 0."""
     tariff = make_tariff(credits=5, markup=1, min_credits=0, clamp=False, usd_per_credit=0.001)
-    quote = Quote(offers=(), required_micro=5, cost_guess_nano_usd=9)
-    payment = Payment(None, None, tariff, "req", quote)  # type: ignore[arg-type]
+    payment = Payment(None, None, tariff, ("req", 5), lambda _target: 9)  # type: ignore[arg-type]
 
     def costs(outcome: str, nano_usd: int | None) -> list[tuple[int, str]]:
         attempt = Attempt(

@@ -102,6 +102,8 @@ class KeptAnswer:
 
     owner: Principal
     key_hash: bytes
+    request_id: str
+    """Of the request that has the claim."""
     sealed: bytes
     """Encrypted with what only the caller knows."""
     ttl_ms: int
@@ -115,7 +117,7 @@ class Closing:
     """0 releases the hold. May be more than was held: all of it is charged, and the account may go negative."""
     costs: Sequence[Cost] = ()
     answer: KeptAnswer | None = None
-    """To keep in the same transaction."""
+    """To keep in the same transaction. Where its claim was lost to another request nothing is charged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ class Closed:
 
     state: ClosedState
     charged_micro: int
+    """Not what was asked for: an earlier closing came first, or the claim of the answer was lost."""
     available_micro: int
 
 
@@ -324,8 +327,8 @@ class Keys(Protocol):
     async def renew_claims(self, claims: Sequence[Claim]) -> None:
         """A sign of life for running claims."""
 
-    async def forget(self, dead_node: str | None = None) -> None:
-        """Delete what is past its time; with `dead_node`, also the running claims of every other node."""
+    async def forget(self, node: str, *, alone: bool = False) -> None:
+        """Delete what is past its time, but for what runs on this node; `alone`: all that runs on any other."""
 
 
 Row = tuple[Any, ...]

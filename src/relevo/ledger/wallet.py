@@ -38,6 +38,8 @@ CLAIM_TTL_S: Final = HOLD_TTL_S
 _RETRIES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 2.0)
 """Waits between tries of a closing. All closings are safe to repeat."""
 
+_CLOSE_S: Final = 4.0
+
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -74,15 +76,17 @@ class Wallet:
         if self._alone:
             while await self._ledger.expire_due((), self.node):
                 pass
-            await self._keys.forget(self.node)
+            await self._keys.forget(self.node, alone=True)
         for beat in self._beats:
             await beat.heartbeat()
         self._loop_task = asyncio.get_running_loop().create_task(self._watch(), name="relevo-wallet")
 
     async def aclose(self) -> None:
-        """Let running calls of the ledger end, then stop."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Let running calls of the ledger end, then stop. Bounded: what a store that is gone keeps is swept."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSE_S)
+        for task in tuple(self._tasks):
+            task.cancel()
         if self._loop_task is not None:
             self._loop_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -115,7 +119,11 @@ class Wallet:
         return result
 
     async def close(self, hold_id: str, closing: Closing, terms: Terms) -> Closed:
-        """End a hold; durable when this returns. Raises: GatewayError: `unavailable`: the store did not take it."""
+        """End a hold; durable when this returns. Once begun it goes on, whatever becomes of its caller.
+
+        Raises:
+            GatewayError: `unavailable`: the store did not take it.
+        """
         task = self._spawn(self._close(hold_id, closing, terms))
         try:
             return await asyncio.shield(task)
@@ -132,9 +140,10 @@ class Wallet:
         try:
             claimed = await asyncio.shield(task)
         except StoreUnavailable:
+            self.free(claim)  # its outcome may be unknown
             raise GatewayError(Code.UNAVAILABLE) from None
         except asyncio.CancelledError:
-            self.free(claim)
+            self._spawn(self._free_when_done(task, claim))
             raise
         if claimed.state == "new":
             self._claims[claim.request_id] = claim
@@ -173,6 +182,12 @@ class Wallet:
             await reserving
         await self._quietly(self._close(hold_id, Closing(charge_micro=0), terms))
 
+    async def _free_when_done(self, claiming: Awaitable[object], claim: Claim) -> None:
+        """Give back a key whose caller left while it was being taken."""
+        with contextlib.suppress(StoreUnavailable):
+            await claiming
+        await self._quietly(self._keys.free(claim))
+
     async def _quietly(self, work: Awaitable[object]) -> None:
         try:
             await work
@@ -194,8 +209,8 @@ class Wallet:
             await asyncio.sleep(SWEEP_S)
             try:
                 if self._clock.now_s() >= heartbeat_at_s:
+                    await self.heartbeat()  # and until it succeeds nothing is swept
                     heartbeat_at_s = self._clock.now_s() + HEARTBEAT_S
-                    await self.heartbeat()
                 await self.sweep()
             except StoreUnavailable as error:
                 _log.warning("holds were not renewed or swept, again in %.0f s: %s", SWEEP_S, error)
@@ -216,7 +231,7 @@ class Wallet:
         expired = 0
         while freed := await self._ledger.expire_due(tuple(self._live)):  # a piece at a time, until none is left
             expired += freed
-        await self._keys.forget()
+        await self._keys.forget(self.node)
         for beat in self._beats:
             await beat.sweep()
         if expired:

@@ -5,8 +5,9 @@ so a count could only be wrong in another way for each target. The bound holds f
 only has to put targets in order.
 """
 
-import unicodedata
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -48,6 +49,16 @@ OUTPUT_TOKENS_MAX: Final = 393_216
 OUTPUT_TOKENS_LIKELY: Final = 500
 """An answer of about a page. A choice, not a fact: it weighs output against input when targets are sorted."""
 
+_GROWING: Final = re.compile(
+    "[\u0340-\u0344\u0374\u037e\u0387\u0958-\u095f\u09dc-\u09df\u0a33\u0a36\u0a59-\u0a5e\u0b5c\u0b5d"
+    "\u0f43\u0f4d\u0f52\u0f57\u0f5c\u0f69\u0f73-\u0f78\u0f81\u0f93\u0f9d\u0fa2\u0fa7\u0fac\u0fb9"
+    "\u1f71-\u1ffd\u2000-\u2001\u2126-\u212b\u2329\u232a\u2adc\uf900-\ufaff\ufb1d-\ufb4e"
+    "\U0001d15e-\U0001d164\U0001d1bb-\U0001d1c0\U0002f800-\U0002fa1d]"
+)
+"""Characters that NFC may write in more bytes (Unicode's composition exclusions and singletons, 16.0)."""
+_GROWTH_BYTES_MAX: Final = 9
+"""The most that one of them grows by: a note of music from 4 bytes to 12, a Hebrew letter from 3 to 6."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -61,34 +72,50 @@ def images_in(messages: Sequence[Message]) -> int:
     )
 
 
-def input_tokens_max(call: Call, *, image_tokens: int = IMAGE_TOKENS_MAX) -> int:
-    """An upper bound of the input tokens that any provider counts for this call.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What there is to measure of a call. Measured once: a long text takes milliseconds."""
 
-    Args:
-        call: The call as it is sent.
-        image_tokens: The most that one picture counts for.
-    """
+    text_tokens_max: int
+    """All but its pictures."""
+    text_tokens_likely: int
+    images: int
+    params: Params
+
+
+def size_of(call: Call) -> Size:
+    """Measure a call."""
     text = sum(_message_bytes(message) for message in call.messages)
+    schema = _schema_bytes(call.params)
     calls = sum(len(message.tool_calls) for message in call.messages)
-    schema = _schema_bytes(call.params) * _JSON_BLOAT_MAX
-    return (
-        -(-(text + schema) // _BYTES_PER_TOKEN_MIN)
+    most = (
+        -(-(text + schema * _JSON_BLOAT_MAX) // _BYTES_PER_TOKEN_MIN)
         + _MESSAGE_TOKENS_MAX * len(call.messages)
         + _TOOL_CALL_TOKENS_MAX * calls
         + _CALL_TOKENS_MAX
         + (_TOOLS_TOKENS_MAX if call.params.tools or call.params.response_format else 0)
-        + image_tokens * images_in(call.messages)
+    )
+    likely = -(-(text + schema) // _BYTES_PER_TOKEN_LIKELY) + 4 * len(call.messages)
+    return Size(
+        text_tokens_max=most, text_tokens_likely=likely, images=images_in(call.messages), params=call.params
     )
 
 
-def input_tokens_likely(call: Call) -> int:
+def input_tokens_max(call: Call | Size, *, image_tokens: int = IMAGE_TOKENS_MAX) -> int:
+    """An upper bound of the input tokens that any provider counts for this call.
+
+    Args:
+        call: The call as it is sent, or its size.
+        image_tokens: The most that one picture counts for.
+    """
+    size = _size(call)
+    return size.text_tokens_max + image_tokens * size.images
+
+
+def input_tokens_likely(call: Call | Size) -> int:
     """About how many input tokens a provider will count for this call."""
-    text = sum(_message_bytes(message) for message in call.messages) + _schema_bytes(call.params)
-    return (
-        -(-text // _BYTES_PER_TOKEN_LIKELY)
-        + 4 * len(call.messages)
-        + _IMAGE_TOKENS_LIKELY * images_in(call.messages)
-    )
+    size = _size(call)
+    return size.text_tokens_likely + _IMAGE_TOKENS_LIKELY * size.images
 
 
 def output_tokens_max(target: Target, params: Params, default: int = OUTPUT_TOKENS_MAX) -> int:
@@ -103,19 +130,28 @@ def output_tokens_max(target: Target, params: Params, default: int = OUTPUT_TOKE
     return default if limit is None else limit
 
 
-def expected_cost_nano_usd(price: Price, call: Call, target: Target) -> int:
+def expected_cost_nano_usd(price: Price, call: Call | Size, target: Target) -> int:
     """What this call is likely to cost at this target. For sorting: too rough to charge anybody by."""
-    output = min(OUTPUT_TOKENS_LIKELY, output_tokens_max(target, call.params))
-    usage = Usage(input_tokens=input_tokens_likely(call), output_tokens=output)
-    return price.cost_nano_usd(usage, images=images_in(call.messages))
+    size = _size(call)
+    output = min(OUTPUT_TOKENS_LIKELY, output_tokens_max(target, size.params))
+    usage = Usage(input_tokens=input_tokens_likely(size), output_tokens=output)
+    return price.cost_nano_usd(usage, images=size.images)
 
 
-def cost_max_nano_usd(price: Price, call: Call, target: Target) -> int:
+def reading_cost_nano_usd(price: Price, call: Call | Size) -> int:
+    """What a provider is likely to bill for a call that it read and did not answer."""
+    size = _size(call)
+    usage = Usage(input_tokens=input_tokens_likely(size), output_tokens=0)
+    return price.cost_nano_usd(usage, images=size.images)
+
+
+def cost_max_nano_usd(price: Price, call: Call | Size, target: Target) -> int:
     """The most that this call can cost at this target: what a hold has to cover."""
+    size = _size(call)
     return price.cost_max_nano_usd(
-        input_tokens_max=input_tokens_max(call, image_tokens=image_tokens_max(target)),
-        output_tokens_max=output_tokens_max(target, call.params),
-        images=images_in(call.messages),
+        input_tokens_max=input_tokens_max(size, image_tokens=image_tokens_max(target)),
+        output_tokens_max=output_tokens_max(target, size.params),
+        images=size.images,
     )
 
 
@@ -135,14 +171,19 @@ def _message_bytes(message: Message) -> int:
     return sum(_text_bytes(text) for text in texts) + joints
 
 
+def _size(call: Call | Size) -> Size:
+    return call if isinstance(call, Size) else size_of(call)
+
+
 def _text_bytes(text: str) -> int:
-    """Bytes in UTF-8, also once normalised to NFC, which Qwen's tokenizer does and which can make a text longer."""
+    """Bytes in UTF-8, also once normalised to NFC, which Qwen's tokenizer does and which can make a text longer.
+
+    It is not normalised here: half a second for a body of combining marks. The few characters that can grow
+    are counted, and each is taken to grow by as much as any does.
+    """
     if text.isascii():
         return len(text)
-    plain = len(text.encode("utf-8", "surrogatepass"))
-    if unicodedata.is_normalized("NFC", text):
-        return plain
-    return max(plain, len(unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")))
+    return len(text.encode("utf-8", "surrogatepass")) + _GROWTH_BYTES_MAX * len(_GROWING.findall(text))
 
 
 def _schema_bytes(params: Params) -> int:

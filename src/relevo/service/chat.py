@@ -136,7 +136,7 @@ class ChatService:
         call, _ = prepare(wish, plan.task)
         if self.cashier is None:
             offers = tuple(Offer(step=step, required_micro=None if step.skipped else 0) for step in plan.steps)
-            return plan, Quote(offers=offers, required_micro=0, cost_guess_nano_usd=0)
+            return plan, Quote(offers=offers, required_micro=0)
         return plan, self.cashier.quote(plan, call)
 
     def plan(self, wish: ChatWish) -> Plan:
@@ -202,7 +202,7 @@ class ChatService:
         except BaseException:
             if payment is not None:  # after a charge this changes nothing: the first closing counts
                 payment.release(visit.attempts)
-                visit.charged_micro = 0
+                visit.charged_micro = payment.charged_micro
             raise
         return answer
 

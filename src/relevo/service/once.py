@@ -38,6 +38,7 @@ class Once:
         return KeptAnswer(
             owner=self.claim.owner,
             key_hash=self.claim.key_hash,
+            request_id=self.claim.request_id,
             sealed=AESGCM(self._key(self.claim.request_id)).encrypt(_NONCE, plain, None),
             ttl_ms=round(KEEP_S * 1000),
         )

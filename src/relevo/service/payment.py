@@ -1,15 +1,19 @@
 """What a call costs its caller: the most that is set aside before it, and what is charged after it."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from relevo.core.errors import Code, GatewayError, Phase
 from relevo.core.ledger import Closed, Closing, Cost, HoldOrder, KeptAnswer, Terms
 from relevo.core.record import Attempt
-from relevo.core.types import Call, Principal, Target
+from relevo.core.types import Call, Params, Principal, Target
 from relevo.ledger.pricing import Tariff
 from relevo.ledger.wallet import HOLD_TTL_S, Wallet
+from relevo.routing.estimate import Size, size_of
 from relevo.routing.plan import Plan, Step
 
 METERED_OUTPUT_TOKENS: Final = 8192
@@ -17,8 +21,11 @@ METERED_OUTPUT_TOKENS: Final = 8192
 CLAMPED_OUTPUT_TOKENS_MIN: Final = 16
 """An answer that the account allows fewer tokens is not begun."""
 
-CostMax = Callable[[Call, Target], int | None]
+_log = logging.getLogger(__name__)
+CostMax = Callable[[Size, Target], int | None]
 """The most that an answer of a target may cost us, in nano-USD. None: its price is unknown."""
+CostGuess = Callable[[Target], int]
+"""What a target may bill for a request that it read and did not answer, in nano-USD. 0 where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +53,6 @@ class Quote:
     offers: tuple[Offer, ...]
     required_micro: int
     """For the dearest of the targets that may be asked."""
-    cost_guess_nano_usd: int
-    """What the first target will have charged us for reading the request, should we die before its answer."""
 
 
 class Cashier:
@@ -60,6 +65,7 @@ class Cashier:
         tariffs: Mapping[str, Tariff],
         terms: Terms,
         cost_max: CostMax,
+        cost_guess: Callable[[Size, Target], int],
         topup_url: str | None,
     ) -> None:
         self.wallet = wallet
@@ -67,18 +73,11 @@ class Cashier:
         self.topup_url = topup_url
         self._tariffs = tariffs
         self._cost_max = cost_max
+        self._cost_guess = cost_guess
 
     def quote(self, plan: Plan, call: Call) -> Quote:
         """The price of a plan before it is carried out."""
-        tariff = self._tariffs[plan.task.name]
-        offers = tuple(Offer(step=step, required_micro=self._required(step, call, tariff)) for step in plan.steps)
-        first = next((offer.step.target for offer in offers if offer.required_micro is not None), None)
-        reading = replace(first, max_tokens=1) if first else None
-        return Quote(
-            offers=offers,
-            required_micro=max((o.required_micro for o in offers if o.required_micro is not None), default=0),
-            cost_guess_nano_usd=(self._cost_max(call, reading) or 0) if reading else 0,
-        )
+        return self._quote(plan, size_of(call))
 
     async def hold(self, owner: Principal, request_id: str, plan: Plan, call: Call) -> "Payment":
         """Set aside what the dearest target of the plan may cost.
@@ -86,52 +85,60 @@ class Cashier:
         Raises:
             GatewayError: `insufficient_credits`, `spend_limit`, `user_blocked`, `unavailable`.
         """
-        tariff = self._tariffs[plan.task.name]
-        plan = plan if tariff.fixed_micro is not None else bounded(plan, call)
-        quote = self.quote(plan, call)
+        tariff, size = self._tariffs[plan.task.name], size_of(call)
+        guess = partial(self._cost_guess, size)
+        plan = plan if tariff.fixed_micro is not None else bounded(plan, call.params)
+        quote = self._quote(plan, size)
         if all(offer.required_micro is None for offer in quote.offers):
-            return Payment(self, plan, tariff, "", quote)  # nobody will be asked, so nothing is to be paid
-        floor = self._floor(plan, call, tariff) if tariff.clamp and tariff.fixed_micro is None else None
+            return Payment(self, plan, tariff, ("", 0), guess)  # nobody will be asked, so nothing is to be paid
+        floor = self._floor(plan, size, tariff) if tariff.clamp and tariff.fixed_micro is None else None
+        first = next(step.target for step in plan.steps if step.skipped is None)
         order = HoldOrder(
             id=request_id,
             task=plan.task.name,
             amount_micro=quote.required_micro,
             floor_micro=floor,
-            cost_guess_nano_usd=quote.cost_guess_nano_usd,
+            cost_guess_nano_usd=guess(first),
             node=self.wallet.node,
             ttl_ms=round(HOLD_TTL_S * 1000),
         )
         held = await self.wallet.reserve(owner, order, self.terms, topup_url=self.topup_url)
         if held.amount_micro < quote.required_micro:
-            plan = self._clamped(plan, call, tariff, held.amount_micro)
-        return Payment(self, plan, tariff, request_id, quote)
+            plan = self._clamped(plan, size, tariff, held.amount_micro)
+        return Payment(self, plan, tariff, (request_id, held.amount_micro), guess)
 
-    def _required(self, step: Step, call: Call, tariff: Tariff) -> int | None:
+    def _quote(self, plan: Plan, size: Size) -> Quote:
+        tariff = self._tariffs[plan.task.name]
+        offers = tuple(Offer(step=step, required_micro=self._required(step, size, tariff)) for step in plan.steps)
+        required = max((o.required_micro for o in offers if o.required_micro is not None), default=0)
+        return Quote(offers=offers, required_micro=required)
+
+    def _required(self, step: Step, size: Size, tariff: Tariff) -> int | None:
         if step.skipped is not None:
             return None
         if tariff.fixed_micro is not None:
             return tariff.fixed_micro
-        cost = self._cost_max(call, _with_limit(step.target, call))
+        cost = self._cost_max(size, _with_limit(step.target, size.params))
         if cost is None:  # refused at load; a price that is not known is never taken for nothing
             raise GatewayError(Code.INTERNAL_ERROR)
         return tariff.price_micro(cost)
 
-    def _floor(self, plan: Plan, call: Call, tariff: Tariff) -> int:
+    def _floor(self, plan: Plan, size: Size, tariff: Tariff) -> int:
         """What the cheapest of the targets costs for the shortest answer worth giving."""
         shortest = [
-            self._cost_max(call, _cut(step.target, CLAMPED_OUTPUT_TOKENS_MIN)) or 0
+            self._cost_max(size, _cut(step.target, CLAMPED_OUTPUT_TOKENS_MIN)) or 0
             for step in plan.steps
             if step.skipped is None
         ]
         return tariff.price_micro(min(shortest))
 
-    def _clamped(self, plan: Plan, call: Call, tariff: Tariff, amount_micro: int) -> Plan:
+    def _clamped(self, plan: Plan, size: Size, tariff: Tariff, amount_micro: int) -> Plan:
         """The plan with every answer cut to what was set aside; a target that is too dear is passed over."""
         budget = tariff.budget_nano_usd(amount_micro)
         steps = []
         for step in plan.steps:
             if step.skipped is None:
-                affordable = self._affordable(call, step.target, budget)
+                affordable = self._affordable(size, step.target, budget)
                 if affordable < CLAMPED_OUTPUT_TOKENS_MIN:
                     steps.append(replace(step, skipped="credits"))
                 else:
@@ -140,12 +147,12 @@ class Cashier:
                 steps.append(step)
         return replace(plan, steps=tuple(steps))
 
-    def _affordable(self, call: Call, target: Target, budget_nano_usd: int) -> int:
+    def _affordable(self, size: Size, target: Target, budget_nano_usd: int) -> int:
         """The most output tokens that stay within a budget, by halving: prices rise with the length."""
         low, high = 0, target.max_tokens or METERED_OUTPUT_TOKENS
         while low < high:
             middle = (low + high + 1) // 2
-            fits = (self._cost_max(call, _cut(target, middle)) or 0) <= budget_nano_usd
+            fits = (self._cost_max(size, _cut(target, middle)) or 0) <= budget_nano_usd
             low, high = (middle, high) if fits else (low, middle - 1)
         return low
 
@@ -153,26 +160,53 @@ class Cashier:
 class Payment:
     """The hold of one call, from before its first byte to its end. It ends once: by `settle` or by `release`."""
 
-    def __init__(self, cashier: Cashier, plan: Plan, tariff: Tariff, hold_id: str, quote: Quote) -> None:
+    def __init__(
+        self, cashier: Cashier, plan: Plan, tariff: Tariff, held: tuple[str, int], guess: CostGuess
+    ) -> None:
+        self.charged_micro = 0
+        """What has been charged so far, whether or not its caller heard of it."""
         self.plan = plan
         """What may be asked with the money that was set aside."""
         self._cashier = cashier
         self._tariff = tariff
-        self._hold_id = hold_id
-        self._quote = quote
+        self._hold_id, self._held_micro = held
+        self._guess = guess
 
     async def settle(self, attempts: Sequence[Attempt], kept: KeptAnswer | None) -> Credits:
-        """Charge for the answer; durable when this returns. Raises: GatewayError: `unavailable`."""
+        """Charge for the answer; durable when this returns.
+
+        Raises:
+            GatewayError: `unavailable`: it was not charged, and must not be delivered.
+        """
         served = next(attempt for attempt in attempts if attempt.outcome == "ok")
-        cost = served.cost_nano_usd or 0
-        closing = Closing(charge_micro=self._tariff.price_micro(cost), costs=self._costs(attempts), answer=kept)
-        closed: Closed = await self._cashier.wallet.close(self._hold_id, closing, self._cashier.terms)
-        return Credits(charged_micro=closed.charged_micro, remaining_micro=closed.available_micro)
+        charge = self._tariff.price_micro(served.cost_nano_usd or 0)
+        if charge > self._held_micro:
+            _log.warning("overrun: %s cost %d micro-credits, %d were held", self._hold_id, charge, self._held_micro)
+        closing = Closing(charge_micro=charge, costs=self._costs(attempts), answer=kept)
+        closed = await self._closed(closing)
+        if closed.charged_micro != charge:
+            raise GatewayError(Code.UNAVAILABLE)
+        return Credits(charged_micro=charge, remaining_micro=closed.available_micro)
+
+    async def _closed(self, closing: Closing) -> Closed:
+        """The result of a closing. A caller who leaves meanwhile leaves when it is known, and it is noted."""
+        wallet, terms = self._cashier.wallet, self._cashier.terms
+        task = asyncio.ensure_future(wallet.close(self._hold_id, closing, terms))
+        try:
+            closed = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task})
+            if not task.cancelled() and task.exception() is None:
+                self.charged_micro = task.result().charged_micro
+            raise
+        self.charged_micro = closed.charged_micro
+        return closed
 
     def release(self, attempts: Sequence[Attempt]) -> None:
         """Nothing was delivered: nothing is charged, and what tries have cost is written off."""
         if self._hold_id:
-            closing = Closing(charge_micro=0, costs=self._costs(attempts))
+            costs = [replace(cost, borne_by="house") for cost in self._costs(attempts)]
+            closing = Closing(charge_micro=0, costs=costs)
             self._cashier.wallet.release(self._hold_id, closing, self._cashier.terms)
 
     def _costs(self, attempts: Sequence[Attempt]) -> list[Cost]:
@@ -191,7 +225,7 @@ class Payment:
                     upstream_model=attempt.upstream_model,
                     nano_usd=attempt.cost_nano_usd
                     if attempt.cost_nano_usd is not None
-                    else self._quote.cost_guess_nano_usd,
+                    else self._guess(Target(provider=attempt.provider, upstream_model=attempt.upstream_model)),
                     borne_by="caller" if answered else "house",
                     estimated=not answered,
                 )
@@ -199,14 +233,14 @@ class Payment:
         return costs
 
 
-def bounded(plan: Plan, call: Call) -> Plan:
+def bounded(plan: Plan, params: Params) -> Plan:
     """The plan of a metered call, in which every answer has a limit: that of the hold, and sent to the provider."""
-    steps = tuple(replace(step, target=_with_limit(step.target, call)) for step in plan.steps)
+    steps = tuple(replace(step, target=_with_limit(step.target, params)) for step in plan.steps)
     return replace(plan, steps=steps)
 
 
-def _with_limit(target: Target, call: Call) -> Target:
-    if target.max_tokens is None and call.params.max_tokens is None:
+def _with_limit(target: Target, params: Params) -> Target:
+    if target.max_tokens is None and params.max_tokens is None:
         return replace(target, max_tokens=METERED_OUTPUT_TOKENS)
     return target
 

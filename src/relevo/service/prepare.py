@@ -6,7 +6,7 @@ from dataclasses import replace
 from relevo.catalog.prices import PriceTable
 from relevo.core.errors import Code, GatewayError
 from relevo.core.types import Call, ChatWish, Message, Params, Target
-from relevo.routing.estimate import expected_cost_nano_usd
+from relevo.routing.estimate import Size, expected_cost_nano_usd, size_of
 from relevo.routing.plan import ExpectedCost, choose_task
 from relevo.routing.tasks import Task
 
@@ -41,14 +41,14 @@ def expected_cost(wish: ChatWish, tasks: Mapping[str, Task], prices: PriceTable)
 
     The call is prepared when the first target is asked about: plans in the listed order never ask.
     """
-    prepared: list[Call] = []
+    prepared: list[Size] = []
 
     def cost(target: Target) -> int | None:
         price = prices.of(target)
         if price is None:
             return None
         if not prepared:
-            prepared.append(prepare(wish, choose_task(wish, tasks))[0])
+            prepared.append(size_of(prepare(wish, choose_task(wish, tasks))[0]))
         return expected_cost_nano_usd(price, prepared[0], target)
 
     return cost

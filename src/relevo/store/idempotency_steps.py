@@ -34,8 +34,9 @@ def claim(now_ms: int, wanted: Claim) -> Steps[Claimed]:
 
 
 def keep_answer(now_ms: int, kept: KeptAnswer) -> Q:
-    """The step that keeps an answer."""
-    return Q("keep_answer", {**_key(kept), "answer": kept.sealed, "expires_ms": now_ms + kept.ttl_ms})
+    """The step that keeps an answer; it gives a row, or none where the claim was lost."""
+    values = {"answer": kept.sealed, "request_id": kept.request_id, "expires_ms": now_ms + kept.ttl_ms}
+    return Q("keep_answer", {**_key(kept), **values})
 
 
 def keep(now_ms: int, kept: KeptAnswer) -> Steps[None]:
@@ -54,11 +55,11 @@ def renew(now_ms: int, claims: Sequence[Claim]) -> Steps[None]:
     yield Many("renew_claim", rows)
 
 
-def forget(now_ms: int, dead_node: str | None) -> Steps[None]:
+def forget(now_ms: int, node: str, *, alone: bool) -> Steps[None]:
     """Delete what is past its time, and the claims of processes that are known to be dead."""
-    yield Q("delete_due_keys", {"now_ms": now_ms})
-    if dead_node is not None:
-        yield Q("free_claims_of_others", {"node": dead_node})
+    yield Q("delete_due_keys", {"now_ms": now_ms, "node": node})
+    if alone:
+        yield Q("free_claims_of_others", {"node": node})
 
 
 def _key(of: Claim | KeptAnswer) -> dict[str, Any]:

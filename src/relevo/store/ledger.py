@@ -109,6 +109,6 @@ class StoredLedger:
         """See `Keys.renew_claims`."""
         await self._store.write(Tx(partial(idempotency_steps.renew, claims=claims)))
 
-    async def forget(self, dead_node: str | None = None) -> None:
+    async def forget(self, node: str, *, alone: bool = False) -> None:
         """See `Keys.forget`."""
-        await self._store.write(Tx(partial(idempotency_steps.forget, dead_node=dead_node)))
+        await self._store.write(Tx(partial(idempotency_steps.forget, node=node, alone=alone)))

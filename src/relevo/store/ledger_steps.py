@@ -86,6 +86,8 @@ def close(now_ms: int, hold_id: str, closing: Closing, terms: Terms) -> Steps[Cl
     if state in ("settled", "released"):
         return Closed(state=state, charged_micro=charged, available_micro=available)
     late = state == "expired"
+    if closing.answer is not None and not (yield keep_answer(now_ms, closing.answer)):
+        closing = _unpaid(closing)
     account = _account((yield Q("account_by_id", {"id": account_id}))[0])
     account = yield from rolled(account, None, terms, now_ms)
     charge = closing.charge_micro
@@ -111,9 +113,13 @@ def close(now_ms: int, hold_id: str, closing: Closing, terms: Terms) -> Steps[Cl
         "late": int(late), "now_ms": now_ms,
     }  # fmt: skip
     yield Q("close_hold", values)
-    if closing.answer is not None:
-        yield keep_answer(now_ms, closing.answer)
     return Closed(state=ended, charged_micro=charge, available_micro=account.available_micro)
+
+
+def _unpaid(closing: Closing) -> Closing:
+    """The closing of an answer that will not be delivered: its key has gone to another request."""
+    costs = [replace(cost, borne_by="house") for cost in closing.costs]
+    return replace(closing, charge_micro=0, costs=costs)
 
 
 def cost_rows(hold_id: str, closing: Closing) -> Many:

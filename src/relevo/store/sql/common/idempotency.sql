@@ -14,8 +14,11 @@ FROM idempotency AS i LEFT JOIN hold AS h ON h.id = i.request_id
 WHERE i.issuer = :issuer AND i.subject = :subject AND i.key_hash = :key_hash;
 
 -- name: keep_answer
+-- No row: the claim was lost to another request, which answers for the key now.
 UPDATE idempotency SET answer = :answer, expires_ms = :expires_ms
-WHERE issuer = :issuer AND subject = :subject AND key_hash = :key_hash AND answer IS NULL;
+WHERE issuer = :issuer AND subject = :subject AND key_hash = :key_hash AND request_id = :request_id
+  AND answer IS NULL
+RETURNING request_id;
 
 -- name: free_claim
 DELETE FROM idempotency
@@ -28,7 +31,8 @@ WHERE issuer = :issuer AND subject = :subject AND key_hash = :key_hash AND reque
   AND answer IS NULL;
 
 -- name: delete_due_keys
-DELETE FROM idempotency WHERE expires_ms <= :now_ms;
+-- Running claims of this process are not for it to delete: it frees them when they end.
+DELETE FROM idempotency WHERE expires_ms <= :now_ms AND (answer IS NOT NULL OR node <> :node);
 
 -- name: free_claims_of_others
 -- No other process is running: whatever another one had begun will not be answered.

@@ -35,7 +35,15 @@ from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
 from relevo.upstream.small_get import SmallGet
-from relevo.wiring import credits_enabled, make_cashier, make_office, make_webhooks, open_books, user_limits
+from relevo.wiring import (
+    credits_enabled,
+    make_cashier,
+    make_office,
+    make_webhooks,
+    not_alone,
+    open_books,
+    user_limits,
+)
 
 _DEMO_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000, 8080))
 """Where development servers of browser apps listen; in demo mode there is no file to name another."""
@@ -139,7 +147,7 @@ class Server:
                 ),
                 make_cashier(setup, self._books.wallet),
             ),
-            verifier=Authenticator(TokenVerifier(issuers, self._clock, rings), self._key_verifier),
+            verifier=Authenticator(TokenVerifier(issuers, self._clock, rings), self._key_verifier, setup.rows),
             webhooks=make_webhooks(setup, self._office(setup), self._clock, self._note_false_payment),
             allowed_origins=frozenset(_DEMO_ORIGINS if setup.demo else file.server.allowed_origins),
             locale=file.server.locale,
@@ -191,6 +199,8 @@ class Server:
             self._writer.start()
             stack.push_async_callback(self._writer.aclose)
         await books.wallet.start()
+        if not credits_enabled(self._setup):
+            books.keep_credits(wanted=False)
         stack.push_async_callback(books.wallet.aclose)
 
     async def _serve(self, when_ready: Callable[["Server"], None]) -> None:
@@ -265,10 +275,11 @@ class Server:
             if setup.needs_loopback and not is_loopback(self.api.address[0]):
                 _log.error("not reloaded, the old configuration stays: without an issuer, loopback only")
                 return
-            if credits_enabled(setup) and not credits_enabled(self._setup) and not self._books.usable_for_credits:
-                _log.error("not reloaded, the old configuration stays: another relevo uses this database")
-                return
             state = self._state(setup)
+            changes = credits_enabled(setup) != credits_enabled(self._setup)
+            if changes and not self._books.keep_credits(wanted=credits_enabled(setup)):
+                _log.error("not reloaded, the old configuration stays: %s", not_alone(self._setup))
+                return
         except (ConfigError, OSError, ValueError) as error:
             _log.error("not reloaded, the old configuration stays: %s", error)
             return

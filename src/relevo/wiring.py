@@ -45,8 +45,15 @@ class Books:
     limiter: Limiter
     remote: bool
     """The store is reached over the network."""
-    usable_for_credits: bool
-    """False: another server uses the same SQLite file, so neither knows whose holds are of the dead."""
+
+    def keep_credits(self, *, wanted: bool) -> bool:
+        """Whether credits can be kept here: no other server uses the same SQLite file, so all holds are our own."""
+        if not isinstance(self.store, SqliteStore):
+            return True
+        if wanted:
+            return self.store.claim_alone()
+        self.store.share()
+        return True
 
 
 def open_books(setup: Setup, clock: Clock) -> Books:
@@ -61,15 +68,10 @@ def open_books(setup: Setup, clock: Clock) -> Books:
     if not isinstance(store, SqliteStore):  # made to be shared: nobody is ever known to be alone
         shared = SharedLimiter(store, node)
         wallet = Wallet(ledger, ledger, clock, node, alone=False, beats=[shared])
-        return Books(
-            store=store, ledger=ledger, wallet=wallet, limiter=shared, remote=True, usable_for_credits=True
-        )
+        return Books(store=store, ledger=ledger, wallet=wallet, limiter=shared, remote=True)
     alone = store.claim_alone()
     if not alone and credits_enabled(setup):
-        raise StoreError(
-            f"{setup.config.store_name}: another relevo keeps its credits here; several processes share"
-            ' PostgreSQL ([store] url = "postgresql://…"), or give this one a data_dir of its own'
-        )
+        raise StoreError(not_alone(setup))
     wallet = Wallet(ledger, ledger, clock, node, alone=alone)
     return Books(
         store=store,
@@ -77,7 +79,14 @@ def open_books(setup: Setup, clock: Clock) -> Books:
         wallet=wallet,
         limiter=MemoryLimiter(clock, ledger),
         remote=False,
-        usable_for_credits=alone,
+    )
+
+
+def not_alone(setup: Setup) -> str:
+    """Why credits cannot be kept in this file, and what to do."""
+    return (
+        f"{setup.config.store_name}: another relevo uses this file, and credits are kept by one alone; several"
+        ' processes share PostgreSQL ([store] url = "postgresql://…"), or give this one a data_dir of its own'
     )
 
 

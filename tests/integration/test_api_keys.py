@@ -108,6 +108,26 @@ async def test_two_credentials_are_a_bad_request(gateway: Gateway, admin: Admin)
     assert (await call(gateway, {"x-api-key": ""})).json["code"] == "unauthenticated"
 
 
+async def test_a_key_ends_with_the_row_of_its_owner(gateway: Gateway, admin: Admin, tmp_path: Path) -> None:
+    """The first configured issuer ends the development secret, and what was made under it."""
+    key = (await made(admin))["key"]
+    issuer = '[auth.issuers.app]\nissuer = "https://app"\njwks_url = "https://app/keys"\naudience = "x"\n'
+    path = tmp_path / "relevo.toml"
+    path.write_text(path.read_text() + issuer)
+    gateway.server.reload()
+
+    assert (await call(gateway, {"x-api-key": key})).status == 401
+
+
+async def test_an_unknown_row_is_no_part_of_a_sub(admin: Admin) -> None:
+    """`zz:ana` names a row that is not there: nothing is given to anybody."""
+    reply = await admin("POST", "/admin/api/credits/grant", user="zz:ana", amount=5, bucket="bonus", reason="x",
+                        idempotency_key="k")  # fmt: skip
+
+    assert reply.status == 400
+    assert "local" in reply.json["error"]
+
+
 async def test_a_blocked_owner_has_no_use_of_a_key(gateway: Gateway, admin: Admin) -> None:
     """The block is the account's, not the credential's."""
     header = {"x-api-key": (await made(admin))["key"]}

@@ -253,6 +253,32 @@ async def test_two_issuers_with_the_same_sub_are_two_wallets(tmp_path: Path) -> 
             assert await call("one", sub="guest", is_anonymous=True) == 402
 
 
+async def test_a_pin_without_a_task_is_no_discount(tmp_path: Path) -> None:
+    """Of the tasks that hold what is pinned the dearest for this very call is charged, metered ones included."""
+    async with upstream(streamed()) as a:
+        target = '{ provider = "a", model = "a-model", max_tokens = 100 }'
+        text = config(a, prices=price("a", 1, 2)) + f"[tasks.DEAR]\nmin_credits = 50\ntargets = [{target}]\n"
+        async with running(text, tmp_path) as gateway:
+            await gateway.grant(100)
+            answer = await gateway.chat(provider="a", prompt="Hola")
+
+            assert (answer.json["task"], answer.json["credits"]["charged"]) == ("DEAR", 50)
+
+
+async def test_two_servers_share_a_file_until_one_keeps_credits(tmp_path: Path) -> None:
+    """Credits are kept by one server alone: no reload turns them on beside another."""
+    async with upstream(streamed()) as a:
+        off = config(a).replace("enabled = true", "enabled = false")
+        async with running(off, tmp_path) as first, running(off, tmp_path):
+            (tmp_path / "relevo.toml").write_text(config(a))
+            first.server.reload()
+            assert (await first.chat(prompt="Hola")).json["credits"] is None
+        async with running(off, tmp_path) as alone:
+            (tmp_path / "relevo.toml").write_text(config(a))
+            alone.server.reload()
+            assert (await alone.chat(prompt="Hola")).status == 402
+
+
 async def test_a_quote_calls_nobody_and_matches_the_hold(tmp_path: Path) -> None:
     """What would be set aside, target by target, and what is there."""
     prices = price("a", 10, 10) + price("b", 1, 2)
@@ -280,7 +306,13 @@ async def test_without_credits_everything_else_works(tmp_path: Path) -> None:
 
             assert (await gateway.chat(prompt="Hola")).json["credits"] is None
             assert (quote["required"], quote["available"]) == (0, None)
-            assert (await gateway.wallet())["buckets"] == []
+            assert (await gateway.wallet()) == {
+                "balance": None,
+                "held": None,
+                "available": None,
+                "buckets": [],
+                "resets_at": None,
+            }
 
 
 async def test_the_daily_limit_counts_what_is_held(tmp_path: Path) -> None:

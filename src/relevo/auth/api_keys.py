@@ -1,6 +1,7 @@
 """API keys: made here, shown once, known by their hash; and the choice between a key and a session token."""
 
 import hashlib
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
 from relevo.auth.tokens import TokenVerifier
@@ -70,14 +71,20 @@ class ApiKeyVerifier:
 class Authenticator:
     """Tells from a credential who is calling: a key by its prefix, and else a session token."""
 
-    def __init__(self, tokens: TokenVerifier, keys: ApiKeyVerifier) -> None:
+    def __init__(self, tokens: TokenVerifier, keys: ApiKeyVerifier, rows: Collection[str]) -> None:
+        """Args: rows: the issuer rows that there are; a key ends with the row of its owner."""
         self._tokens = tokens
         self._keys = keys
+        self._rows = rows
 
     async def verify(self, credential: str) -> Principal:
         """Who the credential speaks for. Raises: GatewayError: as the verifier of its kind does."""
         if credential.startswith(PREFIX):
-            return await self._keys.verify(credential)
+            principal = await self._keys.verify(credential)
+            if principal.issuer not in self._rows:
+                reason = f"the API key's owner is of the row {principal.issuer}, which is not configured any more"
+                raise GatewayError(Code.INVALID_TOKEN, "invalid_token.key", reason=reason)
+            return principal
         return await self._tokens.verify(credential)
 
 

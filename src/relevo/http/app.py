@@ -174,7 +174,7 @@ class HttpApp:
         """One chat call, from its body to its row in the record. Cancelled, it says why it ended."""
         with state.chat.visit(principal, request.id) as visit:
             try:
-                async with state.chat.admitted(visit):
+                async with state.chat.admitted(principal):
                     body = await request.json_body(state.body_bytes_max)
                     wish = parse_chat_body(body)
                     once = None
@@ -200,6 +200,7 @@ class HttpApp:
             CallerGone: The caller left.
         """
         task = asyncio.get_running_loop().create_task(work)
+        self._running.discard(_this_task())  # one request counts once: from here on it is this task
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         gone = asyncio.ensure_future(request.gone())
@@ -225,9 +226,11 @@ class HttpApp:
 
     async def _quote(self, request: Request, state: State) -> Response:
         principal = await self._authenticate(request, state)
-        wish = parse_chat_body(await request.json_body(state.body_bytes_max))
-        plan, quote = state.chat.quote(principal, wish)
-        available = (await state.chat.balance(principal)).available_micro if state.chat.cashier else None
+        async with state.chat.admitted(principal, rate=False):
+            wish = parse_chat_body(await request.json_body(state.body_bytes_max))
+            plan, quote = state.chat.quote(principal, wish)
+            balance = await state.chat.balance(principal)
+        available = balance.available_micro if balance else None
         return Response(200, encode(quote_json(plan.task.name, quote, available)))
 
     async def _tasks(self, request: Request, state: State) -> Response:

@@ -59,8 +59,10 @@ def credits_json(credits: Credits | None) -> dict[str, Any] | None:
     return {"charged": credits_of(credits.charged_micro), "remaining": credits_of(credits.remaining_micro)}
 
 
-def balance_json(balance: Balance) -> dict[str, Any]:
-    """The body of `GET /api/ai/credits`."""
+def balance_json(balance: Balance | None) -> dict[str, Any]:
+    """The body of `GET /api/ai/credits`. While credits are off there is nothing to say, not even 0."""
+    if balance is None:
+        return {"balance": None, "held": None, "available": None, "buckets": [], "resets_at": None}
     return {
         "balance": credits_of(balance.balance_micro),
         "held": credits_of(balance.held_micro),

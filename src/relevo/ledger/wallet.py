@@ -38,7 +38,7 @@ CLAIM_TTL_S: Final = HOLD_TTL_S
 _RETRIES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 2.0)
 """Waits between tries of a closing. All closings are safe to repeat."""
 
-_CLOSE_S: Final = 4.0
+_CLOSE_S: Final = 3.0
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -70,8 +70,13 @@ def _cheapest_first(targets: tuple[Target, ...], expected_cost: ExpectedCost) ->
     return tuple(targets[index] for index in order)
 
 
-def choose_task(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
+def choose_task(wish: ChatWish, tasks: Mapping[str, Task], price_of: Callable[[Task], float] | None = None) -> Task:
     """The task that a wish means: the one it names, else the default one, else one that holds what it pins.
+
+    Args:
+        wish: What the caller wants.
+        tasks: All there are.
+        price_of: What this wish would cost its caller in a task. None: the tasks' fixed prices are compared.
 
     Raises:
         GatewayError: `unknown_task`, `unknown_provider` or `model_not_allowed`.
@@ -89,14 +94,16 @@ def choose_task(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
         return task
     if wish.provider is None and wish.requested_model is None:
         return next(iter(tasks.values()))
-    return _dearest(wish, tasks)
+    return _dearest(wish, tasks, price_of or (lambda task: task.credits or 0))
 
 
-def _dearest(wish: ChatWish, tasks: Mapping[str, Task]) -> Task:
+def _dearest(wish: ChatWish, tasks: Mapping[str, Task], price_of: Callable[[Task], float]) -> Task:
     """A pin without a task: of the tasks that hold it, the one that costs most, so that no pin is a discount."""
     holders = [task for task in tasks.values() if _pinned(wish, task.targets)]
+    if len(holders) == 1:
+        return holders[0]
     if holders:
-        return max(holders, key=lambda task: task.credits or 0)
+        return max(holders, key=price_of)
     everything = [target for task in tasks.values() for target in task.targets]
     if wish.provider is not None and all(target.provider != wish.provider for target in everything):
         raise _unknown_provider(wish.provider, everything)

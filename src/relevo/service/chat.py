@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ from relevo.ledger.wallet import Wallet
 from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
 from relevo.providers.registry import Provider
 from relevo.routing.estimate import images_in
-from relevo.routing.plan import Plan, make_plan
+from relevo.routing.plan import Plan, choose_task, make_plan
 from relevo.routing.tasks import Task
 from relevo.service.attempt import run_attempt
 from relevo.service.deadlines import LAST_TARGET_FACTOR, Deadlines, Watch
@@ -98,32 +98,37 @@ class ChatService:
         return Visit(principal, request_id, self._ports.clock, self._ports.observers, demo=self.demo)
 
     @asynccontextmanager
-    async def admitted(self, visit: Visit) -> AsyncIterator[None]:
+    async def admitted(self, owner: Principal, *, rate: bool = True) -> AsyncIterator[None]:
         """The time in which a request counts against the limits of its user.
+
+        Args:
+            owner: The user.
+            rate: It counts against the requests a minute, too.
 
         Raises:
             GatewayError: `rate_limited`, `user_blocked`, `unavailable`.
         """
-        limiter, owner = self._ports.limiter, visit.principal
+        limiter = self._ports.limiter
+        limits = self._limits if rate else replace(self._limits, requests_per_minute=0)
         try:
-            entered = await limiter.enter(owner, self._limits)
+            entered = await limiter.enter(owner, limits)
         except StoreUnavailable:
             raise GatewayError(Code.UNAVAILABLE) from None
         if not entered.allowed:
-            raise refusal(entered, self._limits)
+            raise refusal(entered, limits)
         try:
             yield
         finally:
-            limiter.leave(owner, self._limits)
+            limiter.leave(owner, limits)
 
-    async def balance(self, owner: Principal) -> Balance:
-        """A caller's account. While credits are off it is empty.
+    async def balance(self, owner: Principal) -> Balance | None:
+        """A caller's account. None: credits are off.
 
         Raises:
             GatewayError: `unavailable`.
         """
         if self.cashier is None:
-            return Balance(balance_micro=0, held_micro=0, buckets=(), resets_at_ms=None)
+            return None
         try:
             return await self._ports.ledger.balance(owner, self.cashier.terms)
         except StoreUnavailable:
@@ -141,7 +146,20 @@ class ChatService:
 
     def plan(self, wish: ChatWish) -> Plan:
         """What would be tried. Raises as `chat` does for an unknown task, provider or model."""
+        if wish.task is None and (wish.provider or wish.requested_model):
+            wish = replace(wish, task=choose_task(wish, self.tasks, self._price_of(wish)).name)
         return make_plan(wish, self.tasks, self.providers, expected_cost(wish, self.tasks, self.prices))
+
+    def _price_of(self, wish: ChatWish) -> Callable[[Task], float]:
+        """What a wish would cost at most in a task: a pin without one is charged by the dearest that holds it."""
+
+        def price(task: Task) -> float:
+            if self.cashier is None:
+                return task.credits or 0
+            plan = make_plan(replace(wish, task=task.name), self.tasks, self.providers)
+            return self.cashier.quote(plan, prepare(wish, task)[0]).required_micro
+
+        return price
 
     async def chat(self, visit: Visit, wish: ChatWish, once: Once | None = None) -> Answer:
         """Answer a wish.

@@ -63,9 +63,9 @@ class MemoryLimiter:
         use = self._users.setdefault(key, _Use())
         self._users.move_to_end(key)
         if len(self._users) > _USERS_MAX:
-            oldest = next(iter(self._users))
-            if not self._users[oldest].running:
-                del self._users[oldest]
+            idle = next((key for key, known in self._users.items() if not known.running), None)
+            if idle is not None:
+                del self._users[idle]
         return use
 
 

@@ -139,6 +139,9 @@ def owner_among(rows: Sequence[str], user: str, row: str | None = None) -> Princ
     prefix, colon, rest = user.partition(":")
     if colon and prefix in rows:
         row, subject = prefix, rest
+    elif colon and row is None:  # never guessed: an order for the account of another is worse than none
+        fix = f"for a sub with a colon write {rows[0]}:{user}"
+        raise UserUnclear(f"there is no issuer row {prefix}: there are {', '.join(rows)}; {fix}", rows)
     else:
         row, subject = row or (rows[0] if len(rows) == 1 else None), user
     if row is None:

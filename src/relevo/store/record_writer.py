@@ -20,7 +20,7 @@ GATHER_S: Final = 0.02
 GATHER_REMOTE_S: Final = 0.2
 """The same where each statement of a commit is a journey over the network."""
 _PRUNE_EVERY_S: Final = 3600.0
-_CLOSE_S: Final = 10.0
+_CLOSE_S: Final = 2.0
 _MS_PER_DAY: Final = 86_400_000
 _RETRY_S: Final = 0.05
 _RETRY_S_MAX: Final = 2.0

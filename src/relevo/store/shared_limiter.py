@@ -92,8 +92,19 @@ class SharedLimiter:
                 "gap_us": _MINUTE_US // per_minute if per_minute else 0, "concurrency": limits.concurrency,
             },
         )  # fmt: skip
-        row = await self._store.write(Tx(partial(_row, step=asked), quick=asked, of_row=tuple))
-        return _entered(row), ticket
+        asking = asyncio.ensure_future(self._store.write(Tx(partial(_row, step=asked), quick=asked, of_row=tuple)))
+        try:
+            return _entered(await asyncio.shield(asking)), ticket
+        except BaseException:  # whoever asked has gone, or the answer was lost: the row may have the ticket
+            asking.add_done_callback(lambda done: self._give_up(done, key, ticket))
+            raise
+
+    def _give_up(self, asked: asyncio.Future[Row], key: Owner, ticket: str) -> None:
+        if not asked.cancelled():
+            asked.exception()  # it has been told, or nobody is there to be told
+        self._leaving.append((key, ticket))
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().create_task(self._flush(), name="relevo-limits")
 
     async def _flushed(self) -> None:
         if self._flushing is None:

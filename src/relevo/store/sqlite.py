@@ -26,7 +26,7 @@ from relevo.store.queries import migrations, queries
 _BUSY_MS: Final = 2000
 _BATCH_MAX: Final = 64
 """Transactions a commit; more would make the first of them wait for the last."""
-_CLOSE_S: Final = 10.0
+_CLOSE_S: Final = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +70,20 @@ class SqliteStore:
         return self._connection, self._reader
 
     def claim_alone(self) -> bool:
-        """Whether no other server uses this file; from now on none does while this one lives."""
-        self._lock = lock_alone(self._path)
-        return self._lock is not None
+        """Whether no other server uses this file; from now on none does while this one lives, or until `share`."""
+        if self._lock is None:
+            self._lock = lock_alone(self._path)
+            return self._lock is not None
+        if _turn(self._lock, fcntl.LOCK_EX):
+            return True
+        _turn(self._lock, fcntl.LOCK_SH)  # a turn that failed has let go of what there was
+        return False
+
+    def share(self) -> None:
+        """Let other servers use this file, too: none of them keeps credits in it."""
+        if self._lock is None:
+            self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _turn(self._lock, fcntl.LOCK_SH)
 
     async def write(self, tx: Tx[T]) -> T:
         """See `Store.write`."""
@@ -248,9 +259,19 @@ def lock_alone(database: Path) -> int | None:
 
 
 def unlock(database: Path, lock: int) -> None:
-    """Let another have the database."""
-    Path(f"{database}.lock").unlink(missing_ok=True)
+    """Let another have the database. The last one takes the file along."""
+    if _turn(lock, fcntl.LOCK_EX):
+        Path(f"{database}.lock").unlink(missing_ok=True)
     os.close(lock)
+
+
+def _turn(lock: int, kind: int) -> bool:
+    """Whether the lock is of this kind now."""
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def open_writer(path: Path) -> apsw.Connection:

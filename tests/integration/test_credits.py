@@ -367,6 +367,9 @@ async def test_twenty_times_the_same_key_is_one_call_and_one_charge(tmp_path: Pa
         assert len(a.received) == 1
         assert (await gateway.wallet())["balance"] == 80
         await gateway.at_rest()
+        codes = [row.code for row in await gateway.records() if row.outcome == "ok"]
+        assert codes.count(None) == 1
+        assert set(codes) == {None, "replayed"}
 
 
 async def test_a_key_belongs_to_its_user_and_its_body(tmp_path: Path) -> None:

@@ -200,3 +200,21 @@ async def test_a_caller_who_leaves_cuts_nothing_in_half(
         database,
     )
     assert all(state == "idle" for (state,) in sessions)
+
+
+async def test_whoever_leaves_while_entering_has_no_ticket(stores: list[PostgresStore]) -> None:
+    """Cancelled at any moment of entering, a request counts for nothing afterwards."""
+    limiter, limits = SharedLimiter(stores[0], "node_a"), UserLimits(concurrency=1)
+    for pauses in range(12):
+        entering = asyncio.ensure_future(limiter.enter(ANA, limits))
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+        entering.cancel()
+        (told,) = await asyncio.gather(entering, return_exceptions=True)
+        if not isinstance(told, BaseException):
+            limiter.leave(ANA, limits)
+        async with asyncio.timeout(10):
+            while not (await limiter.enter(ANA, limits)).allowed:
+                await asyncio.sleep(0.01)
+        limiter.leave(ANA, limits)
+    await limiter.aclose()

@@ -43,7 +43,7 @@ class RequestRecord:
     task: str | None
     outcome: Literal["ok", "failed"]
     code: str | None
-    """The error code that the caller got. None: an answer."""
+    """The error code that the caller got; `replayed` for an answer given again. None: an answer."""
     http_status: int
     ms: int
     attempts: tuple[Attempt, ...] = ()

@@ -181,6 +181,7 @@ class ChatService:
         claimed = await self.wallet.claim(once.claim)
         match claimed.state:
             case "answered":
+                visit.replayed = True
                 return self._again(once, claimed)
             case "in_flight":
                 raise GatewayError(Code.IDEMPOTENCY_IN_FLIGHT)

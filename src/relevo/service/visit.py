@@ -10,6 +10,8 @@ from relevo.core.errors import CallerGone, Code, GatewayError
 from relevo.core.record import Attempt, Observer, RequestRecord
 from relevo.core.types import Principal
 
+REPLAYED: Final = "replayed"
+"""Code of an answer that was given again: it stands where else nothing stands."""
 CANCELLED: Final = "cancelled"
 """Code of a request that ended because its connection or the server did."""
 _CLIENT_CLOSED: Final = 499
@@ -39,6 +41,8 @@ class Visit:
         self.task: str | None = None
         self.attempts: list[Attempt] = []
         self.charged_micro: int | None = None
+        self.replayed = False
+        """The answer had been given before, to the same idempotency key: no target was asked."""
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +51,8 @@ class Visit:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         code, status = _outcome(error)
+        if error is None and self.replayed:
+            code = REPLAYED
         record = RequestRecord(
             id=self.id,
             started_at_ms=int(self._wall_s * 1000),

@@ -87,7 +87,7 @@ async def test_402_says_what_is_needed_what_is_there_and_where_to_get_more(tmp_p
 
         assert refused.status == 402
         body = refused.json
-        assert body["error"] == "Créditos insuficientes: hacen falta 20 y hay 12.5."
+        assert body["error"] == "Créditos insuficientes: hacen falta 20 y hay 12,5."
         del body["request_id"], body["error"]
         assert body == {
             "code": "insufficient_credits",

@@ -21,6 +21,7 @@ from relevo.core.clock import Clock
 from relevo.core.errors import Code, GatewayError
 from relevo.core.types import Principal
 
+_SHOWN_MAX: Final = 120
 _CACHE_S: Final = 60.0
 _CACHE_ENTRIES_MAX: Final = 10_000
 _JWS: Final = jwt.PyJWS()
@@ -110,7 +111,7 @@ class TokenVerifier:
         if isinstance(role, str) and role in self._api_key_roles:
             # Whether it is authentic does not matter: it is refused either way, and this is what helps.
             raise GatewayError(Code.FORBIDDEN, reason=f"it is the {role} API key, and no session of a user")
-        raise refused("its iss is no configured issuer, to the letter")
+        raise refused(f"its iss {_shown(issuer)} is no configured issuer, to the letter")
 
     async def _key(self, token: Token, ring: KeyRing) -> Key:
         if token.kid is None:
@@ -130,3 +131,8 @@ def _check_signature(text: str, token: Token, key: object) -> None:
         raise refused("its signature is not of this issuer's key") from None
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         raise refused("its signature cannot be read") from None
+
+
+def _shown(claim: object) -> str:
+    """A claim that nobody has vouched for, for the operator's log: short, and of printable ASCII."""
+    return ascii(claim if isinstance(claim, str) else type(claim).__name__)[:_SHOWN_MAX]

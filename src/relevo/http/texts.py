@@ -147,8 +147,8 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "en": "Not enough credits: {required} are needed, {available} are there.",
     },
     "spend_limit": {
-        "es": "Has alcanzado el límite de gasto de hoy: inténtalo de nuevo mañana.",
-        "en": "You have reached today's spending limit: try again tomorrow.",
+        "es": "Has alcanzado el límite de gasto de hoy: se renueva a las 00:00 UTC.",
+        "en": "You have reached today's spending limit: it begins anew at 00:00 UTC.",
     },
     "user_blocked": {
         "es": "Esta cuenta está bloqueada: escribe a quien administra esta aplicación.",
@@ -216,6 +216,9 @@ _OR: Final[dict[Locale, str]] = {"es": " o ", "en": " or "}
 def text_of(error: GatewayError, locale: Locale) -> str:
     """The text of an error in one language, filled with its values."""
     values = {name: _value(value) for name, value in error.values.items()}
+    for name, value in error.values.items():
+        if isinstance(value, float) and locale == "es":
+            values[name] = values[name].replace(".", ",")
     for name in ("expected", "got"):
         kinds = error.values.get(name)
         if isinstance(kinds, list):  # null is allowed everywhere and helps nobody

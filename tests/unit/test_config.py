@@ -318,3 +318,109 @@ def test_the_line_finder_reads_whatever_tomllib_reads(data: dict[str, Any]) -> N
     rows = text.split("\n")
     for key in data:
         assert rows[lines[(key,)] - 1].startswith(key)
+
+
+ON = "[credits]\nenabled = true\n"
+PRICE = '[prices."mine/m"]\ninput = 1\noutput = 1\n'
+
+
+def warnings_of(text: str) -> list[str]:
+    Path("relevo.toml").write_text(text)
+    report = set_up().config.report
+    return [report.text(problem) for problem in report.at("warning")]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (MINE + TASK + "credits = 0.0000004\n", "relevo.toml:6: tasks.T.credits"),
+        (MINE + TASK + "credits = 1.0000001\n", "relevo.toml:6: tasks.T.credits"),
+        (MINE + TASK + "min_credits = 1e-9\n", "relevo.toml:6: tasks.T.min_credits"),
+        ("[credits]\nsignup = 0.1234567\n", "relevo.toml:2: credits.signup"),
+        ("[credits]\nmonthly = 0.1234567\n", "relevo.toml:2: credits.monthly"),
+        ("[limits]\nuser_credits_per_day = 0.0000001\n", "relevo.toml:2: limits.user_credits_per_day"),
+        (
+            '[topups.stripe]\nsecret = "${HOOK}"\nprices = { usd_500 = 1.0000005 }\n',
+            "relevo.toml:3: topups.stripe.prices.usd_500",
+        ),
+        ('[topups.webhook]\nsecret = "${HOOK}"\nproducts = { a = 1.0000005 }\n', "topups.webhook.products.a"),
+    ],
+)
+def test_no_amount_is_rounded_away(text: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the books cannot hold to the last decimal is refused where it is written, not rounded to free."""
+    monkeypatch.setenv("HOOK", "whsec_invented_for_a_test_0123456789")
+
+    assert f"{place}: " in errors_of(text)
+    assert "write at most 6 decimals" in errors_of(text)
+
+
+@pytest.mark.parametrize("amount", ["0", "0.000001", "0.1", "1000000", "999999.999999"])
+def test_amounts_of_six_decimals_are_kept(amount: str) -> None:
+    """Decimals as people write them, whatever their binary form is."""
+    assert warnings_of(MINE + TASK + f"credits = {amount}\n" + ON) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "data:text/html,x", "//evil.example", "plans", "https://", "", "/\\\\evil.example"],
+)
+def test_a_topup_url_is_a_link(url: str) -> None:
+    """An app puts it into an anchor: nothing that a browser would run."""
+    assert "relevo.toml:3: credits.topup_url: apps show this to users as a link" in errors_of(
+        ON + f'topup_url = "{url}"\n'
+    )
+
+
+@pytest.mark.parametrize("url", ["https://app.example/planes", "http://localhost:5173/x?y=1", "/planes"])
+def test_a_topup_url_may_be_a_path(url: str) -> None:
+    """With a host or without."""
+    assert warnings_of(MINE + TASK + "credits = 1\n" + ON + f'topup_url = "{url}"\n') == []
+
+
+def test_keys_without_effect_are_said() -> None:
+    """A fixed price meters nothing; and while credits are off, nothing has a price."""
+    both = warnings_of(MINE + TASK + "credits = 2\nmarkup = 1.0\nmin_credits = 1\nclamp = true\n" + ON)
+    assert [line.split(": ")[1] for line in both] == ["tasks.T.markup", "tasks.T.min_credits", "tasks.T.clamp"]
+    assert all("credits is the whole price" in line for line in both)
+
+    for section in ("", "[credits]\nenabled = false\n"):
+        (off,) = warnings_of(
+            MINE + TASK + "credits = 2\nmarkup = 2\n[limits]\nuser_credits_per_day = 5\n" + section
+        )
+        assert off.startswith("relevo.toml:6: tasks.T.credits: no effect while credits are off")
+    (limit,) = warnings_of(MINE + TASK + "[limits]\nuser_credits_per_day = 5\n")
+    assert "limits.user_credits_per_day: no effect while credits are off" in limit
+    assert warnings_of(MINE + TASK + "[limits]\nuser_credits_per_day = 0\n") == []
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("mien/m", 'there is no provider "mien". Did you mean "mine/m"?'),
+        ("mien/other", 'there is no provider "mien". Did you mean "mine"?'),
+        ("m", 'a row is named provider/model. Did you mean "mine/m"?'),
+        ("mine/", "a row is named provider/model."),
+    ],
+)
+def test_a_price_of_nobody_is_said(row: str, said: str) -> None:
+    """A row that no target can have leaves the true price as it was."""
+    (line,) = warnings_of(MINE + TASK + PRICE.replace("mine/m", row))
+    assert line.startswith("relevo.toml:6: prices.")
+    assert f": no effect: {said}" in line
+
+
+def test_a_price_of_a_provider_is_in_order() -> None:
+    """Of one in the file, with slashes in its model or without, and of a built-in one that has no section."""
+    for row in ("mine/m", "mine/org/model", "gemini/any"):
+        assert warnings_of(MINE + TASK + PRICE.replace("mine/m", row)) == []
+
+
+def test_free_answers_of_a_metered_task_are_said() -> None:
+    """A model on this machine costs nothing, and so do its metered answers, unless somebody says what they cost."""
+    (line,) = warnings_of(MINE + TASK + ON)
+    assert line.startswith("relevo.toml:5: tasks.T.targets[0]: the price of mine/m is 0, so its answers are free")
+    (row,) = warnings_of(MINE + TASK + ON + PRICE.replace("= 1", "= 0"))
+    assert "so its answers are free" in row
+    for meant in ("credits = 0\n", "credits = 3\n", "min_credits = 1\n", PRICE):
+        assert warnings_of(MINE + TASK + meant + ON) == []
+    assert warnings_of(MINE + TASK) == []

@@ -182,7 +182,7 @@ class Credits(Section, frozen=True):
     monthly: Amount = 0
     """Credits granted to persons each calendar month (UTC); what is left of them ends with the month."""
     topup_url: str | None = None
-    """Where users buy more."""
+    """Where users buy more: http(s), or a path that begins with `/`."""
 
 
 class Timeouts(Section, frozen=True):

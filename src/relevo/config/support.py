@@ -6,6 +6,7 @@ Whatever touches money or identity is refused; what only bounds use is a warning
 import re
 from typing import Any, Final
 
+from relevo.config.credits import check_credits
 from relevo.config.identity import check_identity
 from relevo.config.problems import Report
 from relevo.config.schema import File
@@ -14,7 +15,6 @@ from relevo.core.net import is_loopback
 from relevo.core.store_url import is_postgres
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
-_USD_PER_CREDIT_MIN: Final = 0.000001
 
 
 def check_support(file: File, data: dict[str, Any], report: Report) -> None:
@@ -27,8 +27,7 @@ def check_support(file: File, data: dict[str, Any], report: Report) -> None:
 
 
 def _check_money(file: File, report: Report) -> None:
-    if file.credits and file.credits.enabled and file.credits.usd_per_credit < _USD_PER_CREDIT_MIN:
-        report.add("error", ("credits", "usd_per_credit"), f"a credit is worth at least {_USD_PER_CREDIT_MIN} USD")
+    check_credits(file, report)
     check_topups(file, report)
     for name, row in file.prices.items():
         if row.per_minute is not None:

@@ -12,7 +12,7 @@ from relevo.config.problems import Report
 from relevo.config.schema import File
 from relevo.config.topups import check_topups
 from relevo.core.net import is_loopback
-from relevo.core.store_url import is_postgres
+from relevo.core.store_url import is_ambiguous, is_postgres
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
 
@@ -60,6 +60,11 @@ def _check_server(file: File, report: Report) -> None:
     if not is_postgres(url) and (not url.startswith("sqlite:///") or url == "sqlite:///"):
         fix = "write sqlite:///relevo.db, or postgresql://relevo:${STORE_PASSWORD}@host/database"
         report.add("error", ("store", "url"), f"this is no store: {fix}")
+    if is_ambiguous(url):
+        fix = (
+            "percent-encode the user and the password (@ is %40, / is %2F, : is %3A, % is %25, # is %23, ? is %3F)"
+        )
+        report.add("error", ("store", "url"), f"a character of the password ends it too early: {fix}")
     if file.server.workers > 1:
         fix = "write workers = 1, and for more start several relevo on one PostgreSQL ([store] url)"
         report.add("error", ("server", "workers"), f"relevo runs in one process: {fix}")

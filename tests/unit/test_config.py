@@ -347,6 +347,7 @@ def warnings_of(text: str) -> list[str]:
         (MINE + TASK + "credits = 0.0000004\n", "relevo.toml:6: tasks.T.credits"),
         (MINE + TASK + "credits = 1.0000001\n", "relevo.toml:6: tasks.T.credits"),
         (MINE + TASK + "min_credits = 1e-9\n", "relevo.toml:6: tasks.T.min_credits"),
+        (MINE + TASK + "markup = 0.0000001\n", "relevo.toml:6: tasks.T.markup"),
         ("[credits]\nsignup = 0.1234567\n", "relevo.toml:2: credits.signup"),
         ("[credits]\nmonthly = 0.1234567\n", "relevo.toml:2: credits.monthly"),
         ("[limits]\nuser_credits_per_day = 0.0000001\n", "relevo.toml:2: limits.user_credits_per_day"),

@@ -19,7 +19,7 @@ def check_credits(file: File, report: Report) -> None:
     """Add a finding for every amount that would not be kept as written, and every key that does nothing."""
     for path, amount in _amounts(file):
         if amount is not None and not _is_kept(amount):
-            report.add("error", path, "credits are counted to a millionth: write at most 6 decimals")
+            report.add("error", path, "prices are counted to a millionth: write at most 6 decimals")
     section = file.credits
     if section is not None:
         if section.enabled and section.usd_per_credit < _USD_PER_CREDIT_MIN:
@@ -36,13 +36,14 @@ def check_credits(file: File, report: Report) -> None:
 
 
 def _amounts(file: File) -> list[tuple[Path, float | None]]:
-    """Every number of the file that counts credits, with its place."""
+    """Every number of the file that counts credits, and the factor on them, with its place."""
     found: list[tuple[Path, float | None]] = [
         (("limits", "user_credits_per_day"), file.limits.user_credits_per_day),
     ]
     for name, task in file.tasks.items():
         found.append((("tasks", name, "credits"), task.credits))
         found.append((("tasks", name, "min_credits"), task.min_credits))
+        found.append((("tasks", name, "markup"), task.markup))
     if file.credits:
         found.append((("credits", "signup"), file.credits.signup))
         found.append((("credits", "monthly"), file.credits.monthly))

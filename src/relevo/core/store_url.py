@@ -31,6 +31,8 @@ def is_ambiguous(url: str) -> bool:
     if not at:
         userinfo, hosts = "", authority
     hosts = hosts.partition("?")[0]
+    if "?" in userinfo:  # relevo takes its own parameters from behind the first one (store/postgres.py)
+        return True
     if "@" in hosts or "@" in path.partition("?")[0] or _HALF_ENCODED.search(userinfo):
         return True
     return "@" in path and not _HOSTS.fullmatch(hosts)

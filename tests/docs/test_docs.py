@@ -51,13 +51,13 @@ def test_configuration_examples_are_valid(page: str, tmp_path: Path, monkeypatch
     for name in ("GEMINI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "MINE_API_KEY", "STORE_PASSWORD"):
         monkeypatch.setenv(name, "invented-for-a-test")
     for name in ("STRIPE_WEBHOOK_SECRET", "TOPUP_SECRET"):
-        monkeypatch.setenv(name, "invented-secret-of-a-webhook-0123456789")
+        monkeypatch.setenv(name, "whsec_invented_of_a_webhook_0123456789")
     monkeypatch.setenv("SUPABASE_JWT_SECRET", "invented-" * 5)
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
     assert blocks
     for block in blocks:
-        (tmp_path / "relevo.toml").write_text(block)
+        (tmp_path / "relevo.toml").write_text(re.sub(r"YOUR-[A-Z-]+", "my-project", block))
         setup = set_up(str(tmp_path / "relevo.toml"))
         assert setup.config.report.at("warning") == []
 

@@ -218,11 +218,34 @@ def test_a_door_for_money_is_right_or_not_there(tmp_path: Path, section: str, fo
 
 
 def test_prices_that_no_event_carries_are_a_warning(tmp_path: Path) -> None:
-    """Only price ids: Stripe's events do not have them."""
+    """Price ids: Stripe's events do not have them. Each is said, also beside keys that count."""
     path = tmp_path / "relevo.toml"
-    path.write_text(books_text(LOCAL, '[topups.stripe]\nsecret = "${STRIPE_SECRET}"\nprices = { price_1 = 5 }\n'))
-    (warning,) = set_up(str(path)).config.report.at("warning")
-    assert "carry no price ids" in warning.message
+    prices = "prices = { price_1 = 5, usd_500 = 5, price_2 = 9 }\n"
+    path.write_text(books_text(LOCAL, f'[topups.stripe]\nsecret = "${{STRIPE_SECRET}}"\n{prices}'))
+    warnings = set_up(str(path)).config.report.at("warning")
+    assert [warning.path[-1] for warning in warnings] == ["price_1", "price_2"]
+    assert all("carry no price ids" in warning.message for warning in warnings)
+
+
+def test_a_secret_that_is_none_of_stripe_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API key in its place would refuse every payment. It is not shown."""
+    monkeypatch.setenv("STRIPE_SECRET", "sk_live_invented_0123456789")
+    path = tmp_path / "relevo.toml"
+    path.write_text(books_text(LOCAL, '[topups.stripe]\nsecret = "${STRIPE_SECRET}"\nprices = { usd_500 = 5 }\n'))
+    report = set_up(str(path)).config.report
+    (warning,) = report.at("warning")
+    assert "topups.stripe.secret: the secrets of webhooks begin with whsec_" in report.text(warning)
+    assert "sk_live" not in report.text(warning)
+
+
+def test_nobody_is_told_to_do_without_a_secret(tmp_path: Path) -> None:
+    """Neither where its variable is missing nor where it is empty."""
+    path = tmp_path / "relevo.toml"
+    for reference in ("${NO_SUCH_SECRET}", "${NO_SUCH_SECRET:-}"):
+        path.write_text(books_text(LOCAL, f'[topups.webhook]\nsecret = "{reference}"\n'))
+        with pytest.raises(ConfigError, match=r"in the environment or in \.env") as caught:
+            set_up(str(path))
+        assert ":-}" not in str(caught.value)
 
 
 async def test_a_reload_opens_and_closes_the_door(tmp_path: Path) -> None:

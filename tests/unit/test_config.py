@@ -32,20 +32,20 @@ def errors_of(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[server]\nport = 'x'\n", "relevo.toml:2: server.port: expected int, got str"),
-        ("[server]\nport = 99999\n", "relevo.toml:2: server.port: expected int <= 65535"),
+        ("[server]\nport = 'x'\n", "relevo.toml:2: server.port: write a whole number"),
+        ("[server]\nport = 99999\n", "relevo.toml:2: server.port: write a whole number of at most 65535"),
         ("\n[server]\nprot = 1\n", 'relevo.toml:3: server.prot: unknown key "prot". Did you mean "port"?'),
         ("[sever]\n", 'relevo.toml:1: sever: unknown key "sever". Did you mean "server"?'),
-        ("server = 3\n", "relevo.toml:1: server: expected table, got int"),
+        ("server = 3\n", "relevo.toml:1: server: write a table"),
         ('[server]\nlocale = "esp"\n', 'server.locale: "esp" is not possible here: write one of es, en. Did you mean "es"?'),
         ('[server]\nallowed_origins = ["*"]\n', 'relevo.toml:2: server.allowed_origins[0]: "*" is not an exact origin'),
         ("[server\n", "relevo.toml:1: TOML: "),
-        ("[timeouts]\nidle_s = -1\n", "relevo.toml:2: timeouts.idle_s: expected float > 0.0"),
+        ("[timeouts]\nidle_s = -1\n", "relevo.toml:2: timeouts.idle_s: write a number above 0"),
         (MINE + TASK.replace('"mine"', '"mien"'), 'relevo.toml:5: tasks.T.targets[0].provider: unknown provider "mien".'
          ' Did you mean "mine"?'),
         (MINE + TASK.replace('model = "m"', 'modle = "m"'), 'tasks.T.targets[0].modle: unknown key "modle". Did you mean'),
         (MINE + TASK.replace('model = "m"', 'modle = "m"'), 'tasks.T.targets[0]: the key "model" is missing'),
-        (MINE + "[tasks.T]\ntargets = []\n", "relevo.toml:5: tasks.T.targets: expected array of length >= 1"),
+        (MINE + "[tasks.T]\ntargets = []\n", "relevo.toml:5: tasks.T.targets: this is empty"),
         (MINE + TASK + 'order = "cheap"\n', 'tasks.T.order: "cheap" is not possible here: write one of listed, cheapest,'),
         (MINE + TASK + 'order = "fastest"\n', 'this version measures no speed: write order = "listed" or order = "cheapest"'),
         (TASK.replace('"mine"', '"gemini"') + MINE, 'the provider "gemini" has no section: add [providers.gemini] with '
@@ -66,7 +66,18 @@ def errors_of(text: str) -> str:
         ("[server]\nworkers = 2\n", "start several relevo on one PostgreSQL"),
         ("[admin]\nport = 8787\n", "relevo.toml:2: admin.port: the admin listener needs a port of its own"),
         ('[prices."mine/m"]\ninput = 1\n', 'relevo.toml:1: prices."mine/m": the key "output" is missing'),
-        ('[prices."mine/m"]\ninput = -1\noutput = 1\n', 'prices."mine/m".input: expected float >= 0.0'),
+        ('[prices."mine/m"]\ninput = -1\noutput = 1\n', 'prices."mine/m".input: write a number of at least 0'),
+        ("[credits]\nenabled = 1\n", "relevo.toml:2: credits.enabled: write true or false"),
+        (MINE + TASK + "system = 3\n", "relevo.toml:6: tasks.T.system: write text in quotes"),
+        (MINE + TASK + 'credits = "2"\n', "relevo.toml:6: tasks.T.credits: write a number"),
+        ('[server]\nallowed_origins = "x"\n', "relevo.toml:2: server.allowed_origins: write a list in [ ]"),
+        ('[server]\nallowed_origins = ["http://a", 3]\n', "relevo.toml:2: server.allowed_origins[1]: write text in quotes"),
+        ('[server]\nhost = ""\n', "relevo.toml:2: server.host: this is empty"),
+        (f'[server]\nhost = "{"x" * 201}"\n', "relevo.toml:2: server.host: too long: at most 200"),
+        ('[topups.stripe]\nsecret = "${SHORT}"\n[topups.stripe.prices]\nusd_1 = 1\nusd_500 = -1\n',
+         "relevo.toml:5: topups.stripe.prices.usd_500: write a number of at least 0.000001"),
+        ('[topups.stripe]\nsecret = "${SHORT}"\nprices = { }\n', "relevo.toml:3: topups.stripe.prices: this is empty"),
+        (MINE + TASK + 'lock = ["sistem"]\n', 'tasks.T.lock[0]: "sistem" is not possible here: write one of system, '),
     ],
 )  # fmt: skip
 def test_an_error_says_file_line_key_and_fix(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,3 +329,110 @@ def test_the_line_finder_reads_whatever_tomllib_reads(data: dict[str, Any]) -> N
     rows = text.split("\n")
     for key in data:
         assert rows[lines[(key,)] - 1].startswith(key)
+
+
+ON = "[credits]\nenabled = true\n"
+PRICE = '[prices."mine/m"]\ninput = 1\noutput = 1\n'
+
+
+def warnings_of(text: str) -> list[str]:
+    Path("relevo.toml").write_text(text)
+    report = set_up().config.report
+    return [report.text(problem) for problem in report.at("warning")]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (MINE + TASK + "credits = 0.0000004\n", "relevo.toml:6: tasks.T.credits"),
+        (MINE + TASK + "credits = 1.0000001\n", "relevo.toml:6: tasks.T.credits"),
+        (MINE + TASK + "min_credits = 1e-9\n", "relevo.toml:6: tasks.T.min_credits"),
+        (MINE + TASK + "markup = 0.0000001\n", "relevo.toml:6: tasks.T.markup"),
+        ("[credits]\nsignup = 0.1234567\n", "relevo.toml:2: credits.signup"),
+        ("[credits]\nmonthly = 0.1234567\n", "relevo.toml:2: credits.monthly"),
+        ("[limits]\nuser_credits_per_day = 0.0000001\n", "relevo.toml:2: limits.user_credits_per_day"),
+        (
+            '[topups.stripe]\nsecret = "${HOOK}"\nprices = { usd_500 = 1.0000005 }\n',
+            "relevo.toml:3: topups.stripe.prices.usd_500",
+        ),
+        ('[topups.webhook]\nsecret = "${HOOK}"\nproducts = { a = 1.0000005 }\n', "topups.webhook.products.a"),
+    ],
+)
+def test_no_amount_is_rounded_away(text: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the books cannot hold to the last decimal is refused where it is written, not rounded to free."""
+    monkeypatch.setenv("HOOK", "whsec_invented_for_a_test_0123456789")
+
+    assert f"{place}: " in errors_of(text)
+    assert "write at most 6 decimals" in errors_of(text)
+
+
+@pytest.mark.parametrize("amount", ["0", "0.000001", "0.1", "1000000", "999999.999999"])
+def test_amounts_of_six_decimals_are_kept(amount: str) -> None:
+    """Decimals as people write them, whatever their binary form is."""
+    assert warnings_of(MINE + TASK + f"credits = {amount}\n" + ON) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "data:text/html,x", "//evil.example", "plans", "https://", "", "/\\\\evil.example"],
+)
+def test_a_topup_url_is_a_link(url: str) -> None:
+    """An app puts it into an anchor: nothing that a browser would run."""
+    assert "relevo.toml:3: credits.topup_url: apps show this to users as a link" in errors_of(
+        ON + f'topup_url = "{url}"\n'
+    )
+
+
+@pytest.mark.parametrize("url", ["https://app.example/planes", "http://localhost:5173/x?y=1", "/planes"])
+def test_a_topup_url_may_be_a_path(url: str) -> None:
+    """With a host or without."""
+    assert warnings_of(MINE + TASK + "credits = 1\n" + ON + f'topup_url = "{url}"\n') == []
+
+
+def test_keys_without_effect_are_said() -> None:
+    """A fixed price meters nothing; and while credits are off, nothing has a price."""
+    both = warnings_of(MINE + TASK + "credits = 2\nmarkup = 1.0\nmin_credits = 1\nclamp = true\n" + ON)
+    assert [line.split(": ")[1] for line in both] == ["tasks.T.markup", "tasks.T.min_credits", "tasks.T.clamp"]
+    assert all("credits is the whole price" in line for line in both)
+
+    for section in ("", "[credits]\nenabled = false\n"):
+        (off,) = warnings_of(
+            MINE + TASK + "credits = 2\nmarkup = 2\n[limits]\nuser_credits_per_day = 5\n" + section
+        )
+        assert off.startswith("relevo.toml:6: tasks.T.credits: no effect while credits are off")
+    (limit,) = warnings_of(MINE + TASK + "[limits]\nuser_credits_per_day = 5\n")
+    assert "limits.user_credits_per_day: no effect while credits are off" in limit
+    assert warnings_of(MINE + TASK + "[limits]\nuser_credits_per_day = 0\n") == []
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("mien/m", 'there is no provider "mien". Did you mean "mine/m"?'),
+        ("mien/other", 'there is no provider "mien". Did you mean "mine"?'),
+        ("m", 'a row is named provider/model. Did you mean "mine/m"?'),
+        ("mine/", "a row is named provider/model."),
+    ],
+)
+def test_a_price_of_nobody_is_said(row: str, said: str) -> None:
+    """A row that no target can have leaves the true price as it was."""
+    (line,) = warnings_of(MINE + TASK + PRICE.replace("mine/m", row))
+    assert line.startswith("relevo.toml:6: prices.")
+    assert f": no effect: {said}" in line
+
+
+def test_a_price_of_a_provider_is_in_order() -> None:
+    """Of one in the file, with slashes in its model or without, and of a built-in one that has no section."""
+    for row in ("mine/m", "mine/org/model", "gemini/any"):
+        assert warnings_of(MINE + TASK + PRICE.replace("mine/m", row)) == []
+
+
+def test_free_answers_of_a_metered_task_are_said() -> None:
+    """A model on this machine costs nothing, and so do its metered answers, unless somebody says what they cost."""
+    (line,) = warnings_of(MINE + TASK + ON)
+    assert line.startswith("relevo.toml:5: tasks.T.targets[0]: the price of mine/m is 0, so its answers are free")
+    (row,) = warnings_of(MINE + TASK + ON + PRICE.replace("= 1", "= 0"))
+    assert "so its answers are free" in row
+    for meant in ("credits = 0\n", "credits = 3\n", "min_credits = 1\n", PRICE):
+        assert warnings_of(MINE + TASK + meant + ON) == []
+    assert warnings_of(MINE + TASK) == []

@@ -49,8 +49,8 @@ def problems_of(text: str, level: str = "error") -> str:
         ('[auth.issuers.app]\nplatform = "firebase"\nissuer = "https://session.firebase.google.com/p1"\n',
          'write issuer = "https://securetoken.google.com/YOUR-PROJECT"'),
         (ROW + 'token_use = "id"\n', 'only Cognito\'s tokens say what they are for: remove it, or write platform = "cognito"'),
-        (ROW + "leeway_s = 121\n", "auth.issuers.app.leeway_s: expected float <= 120"),
-        (ROW + "max_age_s = 0\n", "auth.issuers.app.max_age_s: expected float > 0"),
+        (ROW + "leeway_s = 121\n", "auth.issuers.app.leeway_s: write a number of at most 120"),
+        (ROW + "max_age_s = 0\n", "auth.issuers.app.max_age_s: write a number above 0"),
         (ROW + 'platform = "okta"\n', "write one of supabase, auth0, clerk, firebase, cognito"),
     ],
 )  # fmt: skip
@@ -86,3 +86,38 @@ def test_an_issuer_whose_every_token_would_do_is_said() -> None:
 
     assert problems_of(text) == ""
     assert 'for other apps: write audience = "…"' in problems_of(text, "warning")
+
+
+SUPABASE = '[auth.issuers.app]\nplatform = "supabase"\nissuer = "'
+
+
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [
+        ("https://abc.supabase.co/auth/v1/", 'write issuer = "https://abc.supabase.co/auth/v1"'),
+        ("https://abc.supabase.co", 'write issuer = "https://abc.supabase.co/auth/v1"'),
+        ("https://abc.supabase.co/", 'write issuer = "https://abc.supabase.co/auth/v1"'),
+        ("https://login.app.example/auth/v1/", 'write issuer = "https://login.app.example/auth/v1"'),
+        ("http://127.0.0.1:54321/auth/v1/", 'write issuer = "http://127.0.0.1:54321/auth/v1"'),
+        ("https://YOUR-PROJECT.supabase.co/auth/v1", "write the name of your own in place of YOUR-PROJECT"),
+    ],
+)
+def test_an_issuer_that_no_token_names_is_a_warning(issuer: str, expected: str) -> None:
+    """`iss` is compared to the letter: what was left out or left in would refuse every user."""
+    (line,) = problems_of(SUPABASE + issuer + '"\n', "warning").splitlines()
+
+    assert line.startswith("relevo.toml:3: auth.issuers.app.issuer: ")
+    assert line.endswith(expected)
+
+
+@pytest.mark.parametrize("issuer", ["https://abc.supabase.co/auth/v1", "https://login.app.example/auth/v1"])
+def test_an_issuer_of_supabase_is_in_order(issuer: str) -> None:
+    """At its own address or at one of the project's."""
+    assert problems_of(SUPABASE + issuer + '"\n', "warning") == ""
+
+
+def test_the_name_of_the_development_row_is_taken() -> None:
+    """Accounts are kept by row and sub: an issuer of that name would take over the accounts of the trial."""
+    text = ROW.replace("issuers.app", "issuers.local")
+
+    assert 'relevo.toml:1: auth.issuers.local: "local" is the name of the development' in problems_of(text)

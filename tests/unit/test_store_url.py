@@ -7,7 +7,7 @@ import pytest
 from relevo.app import _fixed_at_start
 from relevo.config.problems import ConfigError
 from relevo.core.clock import SystemClock
-from relevo.core.store_url import is_postgres, passwords_of, shown
+from relevo.core.store_url import is_ambiguous, is_postgres, passwords_of, shown
 from relevo.setup import set_up
 from relevo.store import opening
 from relevo.store.base import StoreError
@@ -99,3 +99,41 @@ def test_without_the_driver_the_error_says_what_to_install(monkeypatch: pytest.M
         opening.make_store("postgresql://db/relevo", Path(), SystemClock())
     monkeypatch.undo()
     assert isinstance(opening.make_store("postgresql://db/relevo", Path(), SystemClock()), PostgresStore)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["one@two", "one/two", "@two", "/two", "one@two/three", "one/two@three", "12/two", "a/b?c", "a?b", "one%zz"],
+)
+def test_a_password_that_is_not_encoded_is_an_error(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL would take its second half for a host and name it in its messages. Nothing of it is shown."""
+    secret = f"hunter22{password}hunter33"
+    monkeypatch.setenv("STORE_PASSWORD", secret)
+    monkeypatch.setenv("DATABASE_URL", f"postgres://relevo:{secret}@db:5432/relevo?sslmode=require")
+    for url in ("postgresql://relevo:${STORE_PASSWORD}@db/relevo", "${DATABASE_URL}"):
+        Path("relevo.toml").write_text(f'[store]\nurl = "{url}"\n')
+        with pytest.raises(ConfigError) as caught:
+            set_up()
+        text = str(caught.value)
+        assert "relevo.toml:2: store.url: a character of the password ends it too early: percent-encode" in text
+        assert "hunter" not in text
+        assert "two" not in text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://relevo:{ENCODED}@db:5432/main?sslmode=require",
+        "postgresql://relevo:one:two@a:1,b:2/main",
+        "postgresql://relevo:one#three@[::1]:5432/main",
+        "postgresql://relevo@db",
+        "postgresql:///main?host=/run/postgresql",
+        "postgresql://%2Frun%2Fpostgresql/main",
+        "postgresql://db:5432/main?application_name=relevo@here",
+        "postgresql://relevo:one@db/main?options=-c%20search_path=a&application_name=a@b",
+        "sqlite:///a@b/c@d.db",
+    ],
+)
+def test_a_url_that_is_read_as_it_is_meant(url: str) -> None:
+    """Encoded, without a password, with several servers, or with an @ in a parameter."""
+    assert not is_ambiguous(url)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from relevo.catalog.table import TableRow, read_row
-from relevo.config.problems import Report
+from relevo.config.problems import Report, did_you_mean
 from relevo.config.schema import File, PriceRow
 from relevo.config.schema import Task as TaskSection
 from relevo.core.money import Price, Tier, nano_usd
@@ -95,6 +95,33 @@ def check_prices(file: File, tasks: Mapping[str, TaskSection], prices: PriceTabl
                     f"the price of {target.name} is unknown, and {reason}: add "
                     f'[prices."{target.name}"] with input = … and output = … in USD per million tokens',
                 )
+            elif metering and task.credits is None and not task.min_credits and _is_free(prices.of(target)):
+                fix = "write min_credits = …, [prices] of your own, or credits = 0 if that is meant"
+                message = f"the price of {target.name} is 0, so its answers are free: {fix}"
+                report.add("warning", ("tasks", name, "targets", index), message)
+    _check_rows(file, tasks, report)
+
+
+def _is_free(price: Price | None) -> bool:
+    return price is not None and price == FREE
+
+
+def _check_rows(file: File, tasks: Mapping[str, TaskSection], report: Report) -> None:
+    """A row that no target can have does nothing, mostly because of a letter."""
+    targets = [f"{section.provider}/{section.model}" for task in tasks.values() for section in task.targets]
+    known = {**dict.fromkeys(file.providers), **dict.fromkeys(BUILT_IN)}
+    for row in file.prices:
+        provider, slash, model = row.partition("/")
+        if slash and model and provider in known:
+            continue
+        same = [name for name in targets if name.partition("/")[2] in (row, model)]
+        advice = f' Did you mean "{same[0]}"?' if same else did_you_mean(row, targets)
+        if not slash or not model:
+            message = f"no effect: a row is named provider/model.{advice}"
+        else:
+            advice = advice or did_you_mean(provider, known)
+            message = f'no effect: there is no provider "{provider}".{advice}'
+        report.add("warning", ("prices", row), message)
 
 
 def _price(row: PriceRow) -> Price:

@@ -1,6 +1,7 @@
 """From plain TOML data to the structs of the schema, with the path of every wrong key."""
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -10,6 +11,18 @@ from relevo.config.problems import Report, did_you_mean
 from relevo.config.schema import Section
 
 _AT: Final = re.compile(r" - at `\$[^`]*`$")
+_BOUND: Final = re.compile(r"Expected (int|float) (>=|>|<=|<) (\S+)")
+_LENGTH: Final = re.compile(r"Expected (?:str|array|object) of length (>=|<=) (\d+)")
+_KIND: Final = re.compile(r"Expected (\w+)(?: \| null)?, got ")
+_WORDS: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text in quotes",
+    "array": "a list in [ ]",
+    "object": "a table",
+}
+_SIGNS: Final = {">=": "of at least", ">": "above", "<=": "of at most", "<": "below"}
 _MISSING: Final = object()
 
 
@@ -45,7 +58,18 @@ def _value(hint: Any, data: Any, report: Report, path: Path) -> Any:
         return {key: _value(inner, item, report, (*path, key)) for key, item in data.items()}
     if inner is not None and origin is list and isinstance(data, list) and data:
         return [_value(inner, item, report, (*path, index)) for index, item in enumerate(data)]
+    if origin in (dict, list) and data and isinstance(data, origin):
+        return _each(get_args(plain), data, report, path)
     return _scalar(hint, data, report, path)
+
+
+def _each(hints: tuple[Any, ...], data: dict[str, Any] | list[Any], report: Report, path: Path) -> Any:
+    """The values of a plain table or list one by one, so that a finding names the key and its line."""
+    if isinstance(data, list):
+        return [_scalar(hints[-1], item, report, (*path, index)) for index, item in enumerate(data)]
+    for key in data:
+        _scalar(hints[0], key, report, (*path, key))
+    return {key: _scalar(hints[-1], item, report, (*path, key)) for key, item in data.items()}
 
 
 def _section(hint: Any) -> type[Section] | None:
@@ -69,8 +93,18 @@ def _explain(message: str, hint: Any, data: Any) -> str:
     allowed = _allowed(hint)
     if allowed and isinstance(data, str):
         return f'"{data}" is not possible here: write one of {", ".join(allowed)}.{did_you_mean(data, allowed)}'
-    text = _AT.sub("", message).replace("`", "").replace("object", "table")
-    return text[:1].lower() + text[1:]
+    text = _AT.sub("", message).replace("`", "")
+    bound = _BOUND.fullmatch(text)
+    if bound:
+        kind, sign, number = bound.groups()
+        return f"write {_WORDS[kind]} {_SIGNS[sign]} {Decimal(number.removesuffix('.0')):f}"
+    length = _LENGTH.fullmatch(text)
+    if length:
+        return "this is empty" if length[2] == "1" and length[1] == ">=" else f"too long: at most {length[2]}"
+    kind = _KIND.match(text)
+    if kind and kind[1] in _WORDS:
+        return f"write {_WORDS[kind[1]]}"
+    return text[:1].lower() + text[1:].replace("object", "table")
 
 
 def _allowed(hint: Any) -> list[str]:

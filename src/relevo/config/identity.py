@@ -1,5 +1,6 @@
 """What of the `[auth.issuers]` rows cannot be meant as written, each with the line to write instead."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,6 +15,14 @@ SECRET_BYTES_MIN: Final = 32
 FIREBASE_ISSUER: Final = "https://securetoken.google.com/"
 """Its `iss` is this and the project, its `aud` the project
 (https://firebase.google.com/docs/auth/admin/verify-id-tokens, 2026-11)."""
+
+
+_SUPABASE_HOST: Final = ".supabase.co"
+_SUPABASE_PATH: Final = "/auth/v1"
+"""A project's `iss` is its address and this (https://supabase.com/docs/guides/auth/jwt-fields, 2026-11)."""
+_PLACEHOLDER: Final = re.compile(r"YOUR-[A-Z]+(?:-[A-Z]+)*")
+_RESERVED: Final = "local"
+"""The row of the development secret (auth/dev_secret.py): its users are not those of an issuer."""
 
 
 def iss_of(row: Issuer) -> str:
@@ -55,6 +64,9 @@ def check_identity(file: File, report: Report) -> None:
     seen: dict[str, str] = {}
     for name, row in file.auth.issuers.items():
         path = ("auth", "issuers", name)
+        if name == _RESERVED:
+            fix = "give the row another name, such as [auth.issuers.app]"
+            report.add("error", path, f'"{name}" is the name of the development secret\'s own users: {fix}')
         first = seen.setdefault(iss_of(row), name)
         if first != name:
             fix = "one row an issuer: merge them"
@@ -63,6 +75,7 @@ def check_identity(file: File, report: Report) -> None:
             _check_keys(row, path, report)
         else:
             _check_secret(row, row.secret, path, report)
+        _check_address(row, path, report)
         _check_platform(file, row, path, report)
 
 
@@ -101,6 +114,26 @@ def _check_keys(row: Issuer, path: Path, report: Report) -> None:
     if row.platform is None and not any(limits):
         fix = 'write audience = "…", as this app\'s tokens have it in aud'
         report.add("warning", path, f"every token of this issuer is accepted, also those for other apps: {fix}")
+
+
+def _check_address(row: Issuer, path: Path, report: Report) -> None:
+    """An `iss` that no token has lets nobody in, and nothing says why but the log."""
+    path = (*path, "issuer")
+    blank = _PLACEHOLDER.search(row.issuer)
+    if blank:
+        fix = f"write the name of your own in place of {blank.group()}"
+        report.add("warning", path, f"this is the address of the example: {fix}")
+        return
+    try:
+        host = urlsplit(row.issuer).hostname or ""
+    except ValueError:
+        return
+    supabase = host.endswith(_SUPABASE_HOST)
+    if not supabase and row.platform != "supabase":
+        return
+    right = f"https://{host}{_SUPABASE_PATH}" if supabase else row.issuer.rstrip("/")
+    if row.issuer != right:
+        report.add("warning", path, f'the tokens of Supabase have another iss: write issuer = "{right}"')
 
 
 def _check_platform(file: File, row: Issuer, path: Path, report: Report) -> None:

@@ -55,7 +55,9 @@ def _resolve(match: re.Match[str], environ: Mapping[str, str], report: Report, p
     if default is not None:
         return found or default
     if found is None:
-        fix = f"set it in the environment or in .env, or write ${{{name}:-}} to do without it"
+        fix = "set it in the environment or in .env"
+        if path and path[-1] != "secret" and path != ("store", "url"):  # an empty one lets anybody in, or nobody
+            fix += f", or write ${{{name}:-}} to do without it"
         report.add("error", path, f"the variable {name} is not set: {fix}")
         return match.group()
     return found

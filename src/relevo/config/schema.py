@@ -98,7 +98,7 @@ class Task(Section, frozen=True):
     lock: list[Lockable] = []
     """Fields in which the caller's value is ignored."""
     credits: Amount | None = None
-    """Fixed price of one answer, in credits. Leave it out to meter tokens. Inert while credits are off."""
+    """Fixed price of one answer, in credits: at most 6 decimals. Left out: tokens are metered. Inert while off."""
     markup: Amount = 1.0
     """Factor on the metered price. Inert while credits are off."""
     min_credits: Amount = 0
@@ -182,7 +182,7 @@ class Credits(Section, frozen=True):
     monthly: Amount = 0
     """Credits granted to persons each calendar month (UTC); what is left of them ends with the month."""
     topup_url: str | None = None
-    """Where users buy more."""
+    """Where users buy more: http(s), or a path that begins with `/`."""
 
 
 class Timeouts(Section, frozen=True):

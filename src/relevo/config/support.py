@@ -6,15 +6,15 @@ Whatever touches money or identity is refused; what only bounds use is a warning
 import re
 from typing import Any, Final
 
+from relevo.config.credits import check_credits
 from relevo.config.identity import check_identity
 from relevo.config.problems import Report
 from relevo.config.schema import File
 from relevo.config.topups import check_topups
 from relevo.core.net import is_loopback
-from relevo.core.store_url import is_postgres
+from relevo.core.store_url import is_ambiguous, is_postgres
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
-_USD_PER_CREDIT_MIN: Final = 0.000001
 
 
 def check_support(file: File, data: dict[str, Any], report: Report) -> None:
@@ -27,8 +27,7 @@ def check_support(file: File, data: dict[str, Any], report: Report) -> None:
 
 
 def _check_money(file: File, report: Report) -> None:
-    if file.credits and file.credits.enabled and file.credits.usd_per_credit < _USD_PER_CREDIT_MIN:
-        report.add("error", ("credits", "usd_per_credit"), f"a credit is worth at least {_USD_PER_CREDIT_MIN} USD")
+    check_credits(file, report)
     check_topups(file, report)
     for name, row in file.prices.items():
         if row.per_minute is not None:
@@ -61,6 +60,11 @@ def _check_server(file: File, report: Report) -> None:
     if not is_postgres(url) and (not url.startswith("sqlite:///") or url == "sqlite:///"):
         fix = "write sqlite:///relevo.db, or postgresql://relevo:${STORE_PASSWORD}@host/database"
         report.add("error", ("store", "url"), f"this is no store: {fix}")
+    if is_ambiguous(url):
+        fix = (
+            "percent-encode the user and the password (@ is %40, / is %2F, : is %3A, % is %25, # is %23, ? is %3F)"
+        )
+        report.add("error", ("store", "url"), f"a character of the password ends it too early: {fix}")
     if file.server.workers > 1:
         fix = "write workers = 1, and for more start several relevo on one PostgreSQL ([store] url)"
         report.add("error", ("server", "workers"), f"relevo runs in one process: {fix}")

@@ -26,7 +26,11 @@ def check_topups(file: File, report: Report) -> None:
 def _check_secret(name: str, section: Stripe | Webhook, report: Report) -> None:
     path = ("topups", name, "secret")
     if not section.secret:
-        report.add("error", path, "the secret is empty, so anybody could sign payments: set its variable")
+        report.add(
+            "error",
+            path,
+            "the secret is empty, so anybody could sign payments: set its variable in the environment or in .env",
+        )
     elif len(section.secret) < _SECRET_BYTES_ADVISED:
         report.add("warning", path, f"a secret of fewer than {_SECRET_BYTES_ADVISED} characters can be guessed")
 
@@ -42,11 +46,15 @@ def _check_issuer(name: str, section: Stripe | Webhook, file: File, report: Repo
 
 
 def _check_prices(stripe: Stripe, report: Report) -> None:
+    if stripe.secret and not stripe.secret.startswith("whsec_"):
+        fix = "take it from the endpoint's page in Stripe's dashboard; an API key (sk_…, rk_…) is another thing"
+        report.add("warning", ("topups", "stripe", "secret"), f"the secrets of webhooks begin with whsec_: {fix}")
     for key in stripe.prices:
+        path = ("topups", "stripe", "prices", key)
         if not _KEY.fullmatch(key):
             fix = "write a payment link (plink_…), an amount in its smallest unit (usd_500: 5.00 USD) or a price_…"
-            report.add("error", ("topups", "stripe", "prices", key), f'"{key}" names no payment: {fix}')
-    if all(key.startswith("price_") for key in stripe.prices):
-        fix = "add the payment link (plink_…) or the amount (usd_500) of the same payment"
-        message = f"Stripe's events carry no price ids unless somebody adds the line items: {fix}"
-        report.add("warning", ("topups", "stripe", "prices"), message)
+            report.add("error", path, f'"{key}" names no payment: {fix}')
+        elif key.startswith("price_"):
+            fix = "write the payment link (plink_…) or the amount (usd_500) of the same payment"
+            message = f"Stripe's events carry no price ids unless somebody adds the line items: {fix}"
+            report.add("warning", path, message)

@@ -58,6 +58,8 @@ class Tariff:
 
     def budget_nano_usd(self, amount_micro: int) -> int:
         """The most that an answer may cost us so that its metered price stays within an amount. Rounded down."""
+        if not self.markup_millionths:
+            return MICRO_MAX  # whatever it costs us, it is given away
         return amount_micro * self.nano_usd_per_credit // self.markup_millionths
 
 

@@ -201,13 +201,18 @@ def test_a_backup_whose_books_do_not_add_up_replaces_nothing(tmp_path: Path) -> 
     for name, why in (("bad.db", "do not add up"), ("half.db", "is damaged"), ("none.db", "is no SQLite database")):
         assert why in ok(tmp_path, "restore", name, code=1)
     ok(tmp_path, "restore", "nowhere.db", code=2)
+    assert "is the database itself" in ok(tmp_path, "restore", "relevo.db", code=2)
+    assert "there is no folder" in ok(tmp_path, "backup", "nowhere/b.db", code=2)
+    assert "is a folder" in ok(tmp_path, "backup", ".", code=2)
     assert read(tmp_path, "credits", "show", "ana")["balance"] == 5
     assert [path.name for path in tmp_path.glob("*.part*")] == []
     ok(tmp_path, "restore", "good.db")
     (tmp_path / "relevo.db").write_bytes((tmp_path / "bad.db").read_bytes())
     found = ok(tmp_path, "ledger", "verify", code=1)
     assert "DIFFERENCE: local:ana: balance is 9000000, should be 5000000" in found
-    assert json.loads(relevo("ledger", "verify", "--json", folder=tmp_path).stdout)["ok"] is False
+    shown = json.loads(relevo("ledger", "verify", "--json", folder=tmp_path).stdout)
+    assert (shown["ok"], len(shown["differences"])) == (False, found.count("DIFFERENCE"))
+    assert shown["differences"][-1]["what"] == "users and house together"
 
 
 CSV = "user_id,monthly,purchased,bonus,plan\nana,10,20,0.5,pro\nbob,x,5,,free\n,1,1,1,\nana,9,9,9,pro\nzoe,0,-1,,\neva,,3,\n"

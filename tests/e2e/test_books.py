@@ -79,7 +79,7 @@ def test_every_command_works_while_the_server_runs(server: Served, tmp_path: Pat
     assert "used for something else" in ok(tmp_path, "credits", "grant", "ana", "51", "--key", "k1", code=1)
     ok(tmp_path, "credits", "grant", "ana", "7", "--expires", "30d")
     ok(tmp_path, "credits", "grant", "ana", "7", "--expires", "30d", "--key", "k2", code=2)
-    assert "only 157.000000 credits" in ok(tmp_path, "credits", "revoke", "ana", "1000", code=1)
+    assert "only 157 credits" in ok(tmp_path, "credits", "revoke", "ana", "1000", code=1)
     ok(tmp_path, "credits", "revoke", "ana", "2")
     ok(tmp_path, "credits", "refund", "ana", "k1")
     assert credits_over_http(server, server.token)["balance"] == 105
@@ -101,6 +101,15 @@ def test_every_command_works_while_the_server_runs(server: Served, tmp_path: Pat
     with pytest.raises(urllib.error.HTTPError, match="401") as refused:
         credits_over_http(server, key)
     refused.value.close()
+    for refused_twice in range(2):
+        assert "nothing is left to take" in ok(tmp_path, "credits", "refund", "ana", "k1", code=1), refused_twice
+    assert "local:eve (new account): +5 credits" in ok(tmp_path, "credits", "grant", "eve", "5")
+    assert "local:eve: +5 credits" in ok(tmp_path, "credits", "grant", "eve", "5")
+    assert "local:mal (new account) is blocked" in ok(tmp_path, "users", "block", "mal", "--reason", "spam")
+    assert re.search(r" block .* act_\S+ .* cli:\S+ +spam", ok(tmp_path, "credits", "history", "mal"))
+    assert read(tmp_path, "users", "unblock", "mal")["new"] is False
+    for order in (("revoke", "nobody", "1"), ("refund", "nobody", "k1")):
+        assert "there is no account of local:nobody" in ok(tmp_path, "credits", *order, code=1)
     ok(tmp_path, "keys", "create", "--owner", "ana", "--task", "NO", code=1)
     ok(tmp_path, "keys", "revoke", "key_no", code=1)
 
@@ -110,7 +119,7 @@ def test_every_command_works_while_the_server_runs(server: Served, tmp_path: Pat
     assert json.loads(server.call())["code"] == "all_providers_failed"
     assert read(tmp_path, "report")["granted"]["signup"] == 100
     verified = read(tmp_path, "ledger", "verify")
-    assert (verified["ok"], verified["accounts"], verified["open_holds"]) == (True, 1, 0)
+    assert (verified["ok"], verified["accounts"], verified["open_holds"]) == (True, 3, 0)
     assert "all adds up" in ok(tmp_path, "ledger", "verify")
 
 
@@ -192,13 +201,18 @@ def test_a_backup_whose_books_do_not_add_up_replaces_nothing(tmp_path: Path) -> 
     for name, why in (("bad.db", "do not add up"), ("half.db", "is damaged"), ("none.db", "is no SQLite database")):
         assert why in ok(tmp_path, "restore", name, code=1)
     ok(tmp_path, "restore", "nowhere.db", code=2)
+    assert "is the database itself" in ok(tmp_path, "restore", "relevo.db", code=2)
+    assert "there is no folder" in ok(tmp_path, "backup", "nowhere/b.db", code=2)
+    assert "is a folder" in ok(tmp_path, "backup", ".", code=2)
     assert read(tmp_path, "credits", "show", "ana")["balance"] == 5
     assert [path.name for path in tmp_path.glob("*.part*")] == []
     ok(tmp_path, "restore", "good.db")
     (tmp_path / "relevo.db").write_bytes((tmp_path / "bad.db").read_bytes())
     found = ok(tmp_path, "ledger", "verify", code=1)
     assert "DIFFERENCE: local:ana: balance is 9000000, should be 5000000" in found
-    assert json.loads(relevo("ledger", "verify", "--json", folder=tmp_path).stdout)["ok"] is False
+    shown = json.loads(relevo("ledger", "verify", "--json", folder=tmp_path).stdout)
+    assert (shown["ok"], len(shown["differences"])) == (False, found.count("DIFFERENCE"))
+    assert shown["differences"][-1]["what"] == "users and house together"
 
 
 CSV = "user_id,monthly,purchased,bonus,plan\nana,10,20,0.5,pro\nbob,x,5,,free\n,1,1,1,\nana,9,9,9,pro\nzoe,0,-1,,\neva,,3,\n"
@@ -240,6 +254,21 @@ def test_with_several_issuers_a_plain_sub_is_not_guessed(tmp_path: Path) -> None
     assert "--issuer app or --issuer shop" in ok(tmp_path, "credits", "import", "c.csv", code=2)
     assert read(tmp_path, "credits", "import", "c.csv", "--issuer", "app")["grants"] == 1
     assert read(tmp_path, "credits", "show", "app:ana")["balance"] == 5
+
+
+def test_reading_makes_no_database(tmp_path: Path) -> None:
+    """Nor does an order that needs something to be there; what is empty says so."""
+    (tmp_path / "relevo.toml").write_text(DEMO + TASK)
+    for command in (
+        ("credits", "show", "ana"), ("credits", "history", "ana"), ("credits", "revoke", "ana", "1"),
+        ("credits", "refund", "ana", "k"), ("keys", "list"), ("keys", "revoke", "key_x"), ("users", "unblock", "ana"),
+    ):  # fmt: skip
+        assert "there is no database yet" in ok(tmp_path, *command, code=2)
+    assert not (tmp_path / "relevo.db").exists()
+    ok(tmp_path, "keys", "create", "--owner", "ana")
+    assert ok(tmp_path, "keys", "list", "--owner", "eve") == "No key yet.\n"
+    assert ok(tmp_path, "credits", "history", "ana") == "No movement yet.\n"
+    assert read(tmp_path, "keys", "list", "--owner", "eve") == []
 
 
 def test_what_is_typed_wrong_is_exit_code_two(tmp_path: Path) -> None:

@@ -64,10 +64,10 @@ async def test_orders_say_before_and_after_and_happen_once(admin: Admin) -> None
     first = await admin("POST", "/admin/api/credits/grant", **order)
     assert first.json == {
         "user": "local:ana", "amount": 10.5, "bucket": "purchase", "expires_at": None, "before": 0, "after": 10.5,
-        "key": "admin:i-17", "replayed": False,
+        "key": "admin:i-17", "replayed": False, "new": True,
     }  # fmt: skip
     again = await asyncio.gather(*(admin("POST", "/admin/api/credits/grant", **order) for _ in range(5)))
-    assert all(reply.json == {**first.json, "replayed": True} for reply in again)
+    assert all(reply.json == {**first.json, "replayed": True, "new": False} for reply in again)
     for change in ({"amount": 11}, {"user": "bob"}, {"bucket": "bonus"}):
         other = await admin("POST", "/admin/api/credits/grant", **{**order, **change})
         assert (other.status, other.json["code"]) == (422, "idempotency_mismatch")
@@ -84,6 +84,14 @@ async def test_orders_say_before_and_after_and_happen_once(admin: Admin) -> None
         ("refund", -6.5, "paid back"), ("revoke", -4, ""), ("purchase", 10.5, "invoice 17"),
     ]  # fmt: skip
     assert {row["actor"] for row in history} == {"admin:api"}
+    assert [row["key"] for row in history] == [refund.json["key"], "admin:r-1", "admin:i-17"]
+    for _ in range(2):  # what takes nothing is refused, and not kept under its key
+        empty = await admin(
+            "POST", "/admin/api/credits/refund", user="ana", key="admin:i-17", idempotency_key="second"
+        )
+        assert (empty.status, empty.json["field"]) == (400, "key")
+        assert "No queda nada" in empty.json["error"]
+    await admin("POST", "/admin/api/credits/grant", user="ana", amount=2, idempotency_key="second")
 
 
 async def test_a_slip_of_the_pen_grants_nothing(admin: Admin) -> None:
@@ -107,8 +115,8 @@ async def test_a_slip_of_the_pen_grants_nothing(admin: Admin) -> None:
         reply = await admin("POST", "/admin/api/credits/grant", **{**good, **change})
         assert (reply.status, reply.json["code"], reply.json["field"]) == (400, "invalid_request", field), change
     assert (await admin.send("POST", "/admin/api/credits/grant", b"{")).json["code"] == "invalid_json"
-    assert (await admin("POST", "/admin/api/credits/revoke", user="ana", amount=1)).json["field"] == "amount"
-    assert (await admin("POST", "/admin/api/credits/refund", user="ana", key="none")).json["field"] == "key"
+    for order, what in (("revoke", {"amount": 1}), ("refund", {"key": "none"})):
+        assert (await admin("POST", f"/admin/api/credits/{order}", user="ana", **what)).json["code"] == "not_found"
     assert (await admin("GET", "/admin/api/users/ana")).status == 404  # a refused order made no account
     assert (await admin("GET", "/admin/api/report?days=x")).json["field"] == "days"
 
@@ -121,8 +129,17 @@ async def test_blocking_counts_from_the_next_call_on(gateway: Gateway, admin: Ad
     assert blocked.json["blocked"] is True
     assert (await gateway.chat(prompt="x")).json["code"] == "user_blocked"
     assert (await admin("GET", "/admin/api/users/ana")).json["blocked"] is True
-    await admin("POST", "/admin/api/users/unblock", user="ana")
+    await admin("POST", "/admin/api/users/unblock", user="ana", idempotency_key="sorry")
     assert (await gateway.chat(prompt="x")).status == 200
+    history = (await admin("GET", "/admin/api/users/ana")).json["history"]
+    acts = [row for row in history if row["seq"] is None]
+    assert [(row["kind"], row["amount"], row["reason"]) for row in acts] == [
+        ("unblock", 0, ""), ("block", 0, "abuse"),
+    ]  # fmt: skip
+    assert [row["key"] for row in acts] == ["admin:sorry", blocked.json["key"]]
+    assert len((await admin("GET", "/admin/api/users/ana?limit=3")).json["history"]) == 3
+    async with gateway.session.get(gateway.server.admin.url + "/metrics") as page:
+        assert 'relevo_requests_total{code="ok",task="T"} 2.0' in await page.text()
 
 
 async def test_the_report_adds_up_what_was_sold(gateway: Gateway, admin: Admin) -> None:

@@ -96,6 +96,12 @@ async def test_a_key_may_do_what_its_tasks_say(gateway: Gateway, admin: Admin) -
     assert [row["task"] for row in (await call(gateway, header, "tasks")).json] == ["U"]
     wrong = await admin("POST", "/admin/api/keys", owner="ana", tasks=["U", "Z"])
     assert (wrong.status, wrong.json["code"]) == (400, "unknown_task")
+    assert wrong.json["error"].endswith("no existen: Z. Tareas: T, U.")
+    await call(gateway, header, "chat", b'{"prompt":"x","taskType":"INVENTED"}')
+    async with gateway.session.get(gateway.server.admin.url + "/metrics") as page:
+        metrics = await page.text()
+    assert 'relevo_requests_total{code="forbidden",task="T"} 3.0' in metrics
+    assert "INVENTED" not in metrics
     assert [row.code for row in await gateway.records()].count("forbidden") == 3
 
 

@@ -217,6 +217,9 @@ class Twin:
                 after_micro=done.after_micro,
                 replayed=True,
             )
+        new = act.owner not in self.accounts
+        if new and isinstance(act.change, Revoke | Refund):
+            raise ActRefused(act.key)
         unchanged = copy.deepcopy(self._account(act.owner))
         account = self._up_to_date(act.owner, terms, person=False)
         before = account.balance
@@ -224,8 +227,12 @@ class Twin:
             self._change(account, act)
         except ActRefused:  # a refused act leaves everything as it was, what was due included
             account.__dict__.update(unchanged.__dict__)
+            if new:
+                del self.accounts[act.owner]
             raise
-        done = Done(moved_micro=account.balance - before, before_micro=before, after_micro=account.balance)
+        done = Done(
+            moved_micro=account.balance - before, before_micro=before, after_micro=account.balance, new_account=new
+        )
         self.acts[act.key] = (act, done)
         return done
 
@@ -247,6 +254,7 @@ class Twin:
                 if not found:
                     raise ActRefused(act.key)
                 taken = min(found[0].left, max(0, account.available))
+                if not taken:
+                    raise ActRefused(act.key)
                 found[0].left -= taken
-                if taken:
-                    account.move("refund", -taken)
+                account.move("refund", -taken)

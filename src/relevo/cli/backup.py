@@ -63,7 +63,8 @@ def restore(file: Path, config: str | None, *, as_json: bool) -> None:
         return
     click.echo(f"restored {done.audit.accounts} accounts and {done.audit.entries} entries; the books add up")
     if done.swept:
-        click.echo(f"{done.swept} holds that were open in the backup were released")
+        were = "hold that was" if done.swept == 1 else "holds that were"
+        click.echo(f"{done.swept} {were} open in the backup: released")
     if done.aside:
         click.echo(f"the database that was there is now {done.aside}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import Any
 
 import click
 import msgspec
@@ -33,16 +34,43 @@ def verify(config: str | None, *, as_json: bool) -> None:
         found: Audit = asyncio.run(read_apart(setup, SystemClock(), Tx(audit)))
     except (StoreError, StoreUnavailable) as error:
         fail(str(error))
-    total = found.balance_micro + sum(found.houses.values())
+    differences = _differences(found)
     if as_json:
-        shown = {"ok": not found.differences and not total, **msgspec.to_builtins(found)}
-        click.echo(msgspec.json.encode(shown).decode())
+        click.echo(msgspec.json.encode(_audit_json(found, differences)).decode())
     else:
-        _print_audit(found, total)
-    sys.exit(FOUND_PROBLEMS if found.differences or total else 0)
+        _print_audit(found, differences)
+    sys.exit(FOUND_PROBLEMS if differences else 0)
 
 
-def _print_audit(found: Audit, total_micro: int) -> None:
+def _differences(found: Audit) -> list[Difference]:
+    """Those of accounts, and that users and house together hold something."""
+    total = found.balance_micro + sum(found.houses.values())
+    if not total:
+        return list(found.differences)
+    together = Difference(issuer="", subject="", what="users and house together", stands=total, should_be=0)
+    return [*found.differences, together]
+
+
+def _audit_json(found: Audit, differences: list[Difference]) -> dict[str, Any]:
+    """The same for programs: every amount in micro-credits, as its key says."""
+    return {
+        "ok": not differences,
+        "differences": [_difference_json(difference) for difference in differences],
+        "stale_holds": [_difference_json(stale) for stale in found.stale_holds],
+        "accounts": found.accounts,
+        "entries": found.entries,
+        "holds": found.holds,
+        "open_holds": found.open_holds,
+        "balance_micro": found.balance_micro,
+        "houses_micro": found.houses,
+    }
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    return {"user": _who(difference), **msgspec.to_builtins(difference)}
+
+
+def _print_audit(found: Audit, differences: list[Difference]) -> None:
     click.echo(
         f"checked {found.accounts} accounts, {found.entries} entries, {found.holds} holds ({found.open_holds} open)"
     )
@@ -51,19 +79,17 @@ def _print_audit(found: Audit, total_micro: int) -> None:
         click.echo(f"  {house:<10} {credits_of(amount)}")
     for stale in found.stale_holds:
         click.echo(f"warning: {_who(stale)}: {printable(stale.what)}: the next server that runs frees it")
-    for difference in found.differences:
+    for difference in differences:
         stands, should_be = difference.stands, difference.should_be
         click.echo(
             f"DIFFERENCE: {_who(difference)}: {printable(difference.what)} is {stands}, should be {should_be}"
         )
-    if total_micro:
-        click.echo(f"DIFFERENCE: users and house together hold {credits_of(total_micro)} credits, should be 0")
-    bad = len(found.differences) + bool(total_micro)
-    click.echo("all adds up" if not bad else f"{bad} differences (in micro-credits)")
+    bad = len(differences)
+    click.echo("all adds up" if not bad else f"{bad} difference{'s' * (bad > 1)} (in micro-credits)")
 
 
 def _who(difference: Difference) -> str:
-    return printable(f"{difference.issuer}:{difference.subject}")
+    return printable(f"{difference.issuer}:{difference.subject}") if difference.issuer else "all accounts"
 
 
 @click.command(epilog=examples("relevo report", "relevo report --days 7 --json"))

@@ -30,6 +30,16 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
+class AmountCommand(click.Command):
+    """A command whose AMOUNT may be typed with a minus: it is read as an amount, and refused as one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102 - click's
+        for text in args[: args.index("--")] if "--" in args else args:
+            if text[:1] == "-" and text[1:].replace(".", "", 1).isdecimal():
+                raise click.BadParameter(f"{text!r} is no amount: write credits above 0", ctx, param_hint="AMOUNT")
+        return super().parse_args(ctx, args)
+
+
 def examples(*lines: str) -> str:
     """An epilog of example calls."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

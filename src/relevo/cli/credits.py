@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from relevo.cli.common import FOUND_PROBLEMS, config_option, examples, fail, json_option
+from relevo.cli.common import FOUND_PROBLEMS, AmountCommand, config_option, examples, fail, json_option
 from relevo.cli.importing import import_
 from relevo.cli.office import actor, amount_micro, in_office, is_relative, moment_ms
 from relevo.cli.tables import print_table
@@ -27,10 +27,11 @@ def credits_() -> None:
 
 
 @credits_.command(
+    cls=AmountCommand,
     epilog=examples(
         "relevo credits grant ana 500 --bucket purchase --reason 'invoice 17' --key invoice-17",
         "relevo credits grant app:ana 50 --expires 30d",
-    )
+    ),
 )
 @_USER
 @click.argument("amount")
@@ -53,7 +54,7 @@ def grant(
     _order(config, user, change, reason, key, as_json=as_json)
 
 
-@credits_.command(epilog=examples("relevo credits revoke ana 100 --reason 'granted twice'"))
+@credits_.command(cls=AmountCommand, epilog=examples("relevo credits revoke ana 100 --reason 'granted twice'"))
 @_USER
 @click.argument("amount")
 @_REASON
@@ -80,15 +81,16 @@ def _order(config: str | None, user: str, change: Change, reason: str, key: str 
     async def work(office: Office) -> Ordered:
         return await office.order(office.owner(user), change, actor=actor(), reason=reason, key=key)
 
-    ordered = in_office(config, work)
+    ordered = in_office(config, work, make=isinstance(change, Grant))
     if as_json:
         grant = change if isinstance(change, Grant) else None
         click.echo(msgspec.json.encode(ordered_json(ordered, grant)).decode())
         return
     done = ordered.done
     again = ", done before under this key: nothing was changed now" if done.replayed else ""
+    new = " (new account)" if done.new_account else ""
     click.echo(
-        f"{ordered.user}: {credits_of(done.moved_micro):+} credits, balance {credits_of(done.before_micro)}"
+        f"{ordered.user}{new}: {credits_of(done.moved_micro):+} credits, balance {credits_of(done.before_micro)}"
         f" → {credits_of(done.after_micro)} (key {ordered.key}){again}"
     )
 
@@ -126,15 +128,15 @@ def show(user: str, config: str | None, *, as_json: bool) -> None:
 
 @credits_.command(epilog=examples("relevo credits history ana --limit 20", "relevo credits history ana --json"))
 @_USER
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Newest entries.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Newest movements.")
 @config_option
 @json_option
 def history(user: str, limit: int, config: str | None, *, as_json: bool) -> None:
-    """Show the movements of the account of USER, newest first."""
+    """Show what happened to the account of USER, newest first: its movements, and when it was blocked."""
 
     async def work(office: Office) -> tuple[str, bool, list[Entry]]:
         owner = office.owner(user)
-        entries = list(await office.ledger.entries(owner, limit))
+        entries = list(await office.ledger.history(owner, limit))
         return name_of(owner), bool(entries) or await office.ledger.exists(owner), entries
 
     name, exists, entries = in_office(config, work)
@@ -144,14 +146,17 @@ def history(user: str, limit: int, config: str | None, *, as_json: bool) -> None
         for row in history_json(entries):
             click.echo(msgspec.json.encode(row).decode())
         return
+    if not entries:
+        click.echo("No movement yet.")
+        return
     print_table(
         ("#", "time (UTC)", "kind", "credits", "balance", "key or request", "by", "reason"),
         [
             (
-                str(entry.seq),
+                "" if entry.seq is None else str(entry.seq),
                 (moment(entry.at_ms) or "").replace("T", " ").removesuffix("Z"),
                 entry.kind,
-                f"{credits_of(entry.amount_micro):+}",
+                f"{credits_of(entry.amount_micro):+}" if entry.amount_micro else "",
                 str(credits_of(entry.balance_micro)),
                 entry.act_key or entry.hold_id or "",
                 entry.actor,

@@ -94,6 +94,8 @@ def import_(
         fail(
             f"there are several issuers: say whose users they are with --issuer {' or --issuer '.join(setup.rows)}"
         )
+    if row is not None and row not in setup.rows:
+        fail(f"--issuer {row}: there is no such issuer row; there are {', '.join(setup.rows)}")
     summary = Summary()
     try:
         with _lines(source, table) as lines:
@@ -102,13 +104,16 @@ def import_(
             if dry_run:
                 asyncio.run(_rehearse(config, items, summary))
             else:
-                in_office(config, lambda office: _grant_all(office, items, summary))
+                in_office(config, lambda office: _grant_all(office, items, summary), make=True)
     except BadSource as error:
         fail(str(error))
     _print(summary, dry_run=dry_run, as_json=as_json)
     if summary.faults:
         bad = len(summary.faults)
-        fail(f"{bad} lines were not imported whole: mend them and repeat, nothing is granted twice", FOUND_PROBLEMS)
+        fail(
+            f"not imported whole: {_many(bad, 'line')}; mend the file and repeat, nothing is granted twice",
+            FOUND_PROBLEMS,
+        )
 
 
 def _named_columns(columns: Sequence[str]) -> dict[str, str]:
@@ -166,6 +171,9 @@ class _Reader:
                     yield item, self.grant_of(item)
 
     def _columns(self, line: Mapping[str, Any]) -> dict[str, str]:
+        headings = [str(name) for name in line if name]
+        if len(headings) == 1 and ";" in headings[0]:
+            raise BadSource(f"the columns are separated by semicolons ({headings[0]}): separate them by commas")
         there = ", ".join(str(name) for name in line if name)
         for name in (self._user_column, *self._wanted.values()):
             if name not in line:
@@ -212,7 +220,13 @@ def _lines(source: str, table: str) -> Iterator[Iterator[tuple[int, Mapping[str,
             if not reader.fieldnames:
                 raise BadSource(f"{source} is empty: its first line names the columns")
             yield ((reader.line_num, line) for line in reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise BadSource(
+            f"{source} is not UTF-8 (Latin-1, perhaps): iconv -f LATIN1 -t UTF-8 {source} > utf8.csv mends that"
+        ) from error
+    except OSError as error:
+        raise BadSource(f"{source}: {error.strerror}") from error
+    except csv.Error as error:
         raise BadSource(f"{source}: {error}") from error
 
 
@@ -283,6 +297,10 @@ async def _rehearse(config: str | None, items: Iterator[tuple[Item, Grant]], sum
         await store.aclose()
 
 
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _count(summary: Summary, item: Item) -> None:
     summary.grants += 1
     summary.granted_micro[item.kind] = summary.granted_micro.get(item.kind, 0) + item.micro
@@ -303,8 +321,9 @@ def _print(summary: Summary, *, dry_run: bool, as_json: bool) -> None:
         click.echo(f"… and {len(summary.faults) - _FAULTS_SHOWN} more (--json names them all)", err=True)
     done = "would be made" if dry_run else "made"
     amounts = ", ".join(f"{kind} {amount}" for kind, amount in granted.items()) or "none"
-    click.echo(f"{summary.lines} lines, {summary.users} users; {summary.grants} grants {done} (credits: {amounts})")
+    counted = f"{_many(summary.lines, 'line')}, {_many(summary.users, 'user')}; {_many(summary.grants, 'grant')}"
+    click.echo(f"{counted} {done} (credits: {amounts})")
     if summary.before:
-        click.echo(f"{summary.before} grants had been imported before, and stay as they are")
+        click.echo(f"imported before: {_many(summary.before, 'grant')}, left as before")
     if dry_run:
         click.echo("dry run: nothing was written")

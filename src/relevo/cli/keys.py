@@ -44,7 +44,7 @@ def create(
             office.owner(owner), name=name, tasks=tasks or None, expires_ms=expires_ms, actor=actor()
         )
 
-    text, key = in_office(config, work)
+    text, key = in_office(config, work, make=True)
     if as_json:
         click.echo(msgspec.json.encode({**api_key_json(key), "key": text}).decode())
         return
@@ -67,6 +67,9 @@ def list_(owner: str | None, config: str | None, *, as_json: bool) -> None:
     found = in_office(config, work)
     if as_json:
         click.echo(msgspec.json.encode([api_key_json(key) for key in found]).decode())
+        return
+    if not found:
+        click.echo("No key yet.")
         return
     now_ms = SystemClock().wall_s() * 1000
     print_table(

@@ -16,26 +16,38 @@ from relevo.ledger.pricing import exact_micro
 from relevo.service.office import Office, UnknownTasks, UserUnclear
 from relevo.setup import Setup
 from relevo.store.base import StoreError
-from relevo.store.opening import make_store
+from relevo.store.opening import make_reader, make_store
 from relevo.wiring import make_office
 
 T = TypeVar("T")
 _UNITS: Final = "smhd"
 
 
-def in_office(config: str | None, work: Callable[[Office], Awaitable[T]]) -> T:
-    """Do something with the books, while a server may use them, too. What is refused is exit code 1."""
+def in_office(config: str | None, work: Callable[[Office], Awaitable[T]], *, make: bool = False) -> T:
+    """Do something with the books, while a server may use them, too. What is refused is exit code 1.
+
+    Args:
+        config: The file.
+        work: What is to be done.
+        make: A database that is not there is made: only where something new is to be written.
+    """
     setup = load_or_exit(config)
     try:
-        return asyncio.run(_in_office(setup, work))
+        return asyncio.run(_in_office(setup, work, make=make))
     except (ActRefused, UnknownTasks) as refused:
         fail(str(refused), FOUND_PROBLEMS)
     except (StoreError, StoreUnavailable, UserUnclear, OSError) as error:
         fail(str(error))
 
 
-async def _in_office(setup: Setup, work: Callable[[Office], Awaitable[T]]) -> T:
+async def _in_office(setup: Setup, work: Callable[[Office], Awaitable[T]], *, make: bool) -> T:
     clock = SystemClock()
+    if not make:
+        reader = make_reader(setup.config.file.store.url, setup.data_dir, clock)
+        try:
+            await reader.start()
+        finally:
+            await reader.aclose()
     store = make_store(setup.config.file.store.url, setup.data_dir, clock)
     try:
         await store.start()

@@ -41,8 +41,9 @@ def _order(config: str | None, user: str, reason: str, *, blocked: bool, as_json
     async def work(office: Office) -> Ordered:
         return await office.order(office.owner(user), Block(blocked=blocked), actor=actor(), reason=reason)
 
-    ordered = in_office(config, work)
+    ordered = in_office(config, work, make=blocked)
     if as_json:
         click.echo(msgspec.json.encode({**ordered_json(ordered), "blocked": blocked}).decode())
     else:
-        click.echo(f"{ordered.user} is {'blocked' if blocked else 'served again'}")
+        new = " (new account)" if ordered.done.new_account else ""
+        click.echo(f"{ordered.user}{new} is {'blocked' if blocked else 'served again'}")

@@ -214,9 +214,11 @@ class Done:
     after_micro: int
     replayed: bool = False
     """The same act had been done before; these are its results."""
+    new_account: bool = False
+    """There was no such account: this act made it."""
 
 
-RefusedWhy = Literal["amount", "expired", "available", "no_grant", "too_much", "key"]
+RefusedWhy = Literal["amount", "expired", "available", "no_grant", "no_account", "nothing_left", "too_much", "key"]
 
 
 class ActRefused(Exception):
@@ -232,10 +234,10 @@ class ActRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One movement of an account. Never changed, never deleted."""
+    """One movement of an account, or an act that moved nothing. Never changed, never deleted."""
 
-    seq: int
-    """Counts from 1 within the account, without a gap."""
+    seq: int | None
+    """Counts from 1 within the account, without a gap. None: an act that moved nothing."""
     kind: str
     amount_micro: int
     balance_micro: int
@@ -243,7 +245,7 @@ class Entry:
     at_ms: int
     hold_id: str | None
     act_key: str | None
-    """Key of the act that granted, where this is a grant."""
+    """Key of the act that did it. None: it happened by itself, or is a charge."""
     actor: str
     reason: str
 

@@ -122,7 +122,7 @@ class AdminApi:
         balance = await self._office.balance(owner)
         if balance is None:
             raise GatewayError(Code.NOT_FOUND, "not_found.user", user=user)
-        entries = await self._office.ledger.entries(owner, _number(request, "limit", 50, _HISTORY_MAX))
+        entries = await self._office.ledger.history(owner, _number(request, "limit", 50, _HISTORY_MAX))
         return {
             "user": name_of(owner),
             "blocked": balance.blocked,
@@ -185,17 +185,16 @@ def _refusal(refused: ActRefused) -> GatewayError:
     match refused.why:
         case "key":
             return GatewayError(Code.IDEMPOTENCY_MISMATCH, "idempotency_mismatch.act", **refused.values)
+        case "no_account":
+            return GatewayError(Code.NOT_FOUND, "not_found.user", **refused.values)
         case "available":
-            available = refused.values["available_micro"]
-            return invalid("amount", "available", available=credits_of(available))
+            return invalid("amount", "available", available=credits_of(refused.values["available_micro"]))
         case "expired":
             return invalid("expires_at", "past")
-        case "no_grant":
-            return invalid("key", "no_grant", **refused.values)
-        case "too_much":
-            return invalid("amount", "too_much")
-        case "amount":
-            return invalid("amount", "credits")
+        case "no_grant" | "nothing_left":
+            return invalid("key", refused.why, **refused.values)
+        case "too_much" | "amount":
+            return invalid("amount", "credits" if refused.why == "amount" else "too_much")
 
 
 def owner_of(office: Office, user: str, field: str, row: str | None = None) -> Principal:

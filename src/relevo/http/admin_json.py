@@ -26,11 +26,12 @@ def ordered_json(ordered: Ordered, grant: Grant | None = None) -> dict[str, Any]
         "after": credits_of(done.after_micro),
         "key": ordered.key,
         "replayed": done.replayed,
+        "new": done.new_account,
     }
 
 
 def history_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Movements of an account, newest first."""
+    """What happened to an account, newest first."""
     return [
         {
             "seq": entry.seq,

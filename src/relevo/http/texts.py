@@ -259,7 +259,7 @@ def _quality(parameters: str) -> float:
 
 def _value(value: Any) -> str:
     """A value in a text: a caller's word is cut short and printable, a list is joined."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(_value(item) for item in value[:20])
     text = str(value)
     text = text if len(text) <= _VALUE_MAX else text[:_VALUE_MAX] + "…"

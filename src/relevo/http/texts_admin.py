@@ -83,6 +83,10 @@ OPERATOR_TEXTS: Final[dict[str, dict[Literal["es", "en"], str]]] = {
         "es": "Este usuario no tiene ningún crédito con la clave «{key}»: su historial las muestra.",
         "en": 'This user has no grant with the key "{key}": their history shows the keys.',
     },
+    "invalid_request.nothing_left": {
+        "es": "No queda nada que retirar del crédito con la clave «{key}»: se gastó, caducó o ya se retiró.",
+        "en": 'Nothing is left to take of the grant with the key "{key}": it was spent, expired or taken back.',
+    },
     "invalid_request.too_much": {
         "es": "El saldo superaría lo que se puede contar: escribe una cantidad menor.",
         "en": "The balance would be beyond what can be counted: write a smaller amount.",

@@ -41,8 +41,8 @@ class OfficeLedger(Ledger, Protocol):
     async def exists(self, owner: Principal) -> bool:
         """Whether there is such an account. Makes none."""
 
-    async def entries(self, owner: Principal, limit: int) -> Sequence[Entry]:
-        """The newest movements of an account, newest first."""
+    async def history(self, owner: Principal, limit: int) -> Sequence[Entry]:
+        """The newest movements of an account, and when it was blocked and admitted again, newest first."""
 
     async def acted(self, keys: Sequence[str]) -> Collection[str]:
         """Those of these act keys that were used."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import msgspec
 
@@ -19,7 +20,7 @@ from relevo.core.ledger import (
     Terms,
 )
 from relevo.store.base import Q, Steps
-from relevo.store.ledger_steps import By, Movement, account_of, assigned, enter, enter_grant, rolled, save
+from relevo.store.ledger_steps import By, Movement, account_of, assigned, enter, enter_grant, exists, rolled, save
 
 
 def perform(now_ms: int, act: Act, terms: Terms) -> Steps[Done]:
@@ -28,6 +29,10 @@ def perform(now_ms: int, act: Act, terms: Terms) -> Steps[Done]:
     Raises:
         ActRefused: It cannot be done; the transaction is to be undone.
     """
+    new = not (yield from exists(now_ms, act.owner))
+    if new and isinstance(act.change, Revoke | Refund):
+        user = f"{act.owner.issuer}:{act.owner.subject}"
+        raise ActRefused(f"there is no account of {user}", "no_account", user=user)
     account = yield from account_of(act.owner, now_ms)
     what = _as_json(act.change)
     rows = yield Q("act_by_key", {"key": act.key})
@@ -48,7 +53,7 @@ def perform(now_ms: int, act: Act, terms: Terms) -> Steps[Done]:
         "moved_micro": moved, "before_micro": before, "after_micro": account.balance_micro, "now_ms": now_ms,
     }  # fmt: skip
     yield Q("insert_act", values)
-    return Done(moved_micro=moved, before_micro=before, after_micro=account.balance_micro)
+    return Done(moved_micro=moved, before_micro=before, after_micro=account.balance_micro, new_account=new)
 
 
 def acted(_now_ms: int, keys: Sequence[str]) -> Steps[frozenset[str]]:
@@ -97,7 +102,7 @@ def _revoke(account: AccountRow, act: Act, amount: int, now_ms: int) -> Steps[Ac
     if amount > account.available_micro:
         available = max(0, account.available_micro)
         raise ActRefused(
-            f"only {available / MICRO_PER_CREDIT:f} credits are available", "available", available_micro=available
+            f"only {_credits(available)} credits are available", "available", available_micro=available
         )
     account = yield from enter(account, now_ms, Movement("revoke", -amount, by=By(act.actor, act.reason)))
     return replace(account, unassigned_micro=account.unassigned_micro + amount)
@@ -114,9 +119,14 @@ def _refund(account: AccountRow, act: Act, key: str, now_ms: int) -> Steps[Accou
     grant_id, _, _, remaining, _ = rows[0]
     taken = min(remaining, max(0, account.available_micro))
     if not taken:
-        return account
+        raise ActRefused(f"nothing is left to take of the grant with the key {key}", "nothing_left", key=key)
     yield Q("update_grant", {"id": grant_id, "remaining_micro": remaining - taken})
     return (yield from enter(account, now_ms, Movement("refund", -taken, by=By(act.actor, act.reason))))
+
+
+def _credits(micro: int) -> str:
+    """An amount as people read it: no zeros at its end."""
+    return f"{Decimal(micro) / MICRO_PER_CREDIT:f}"
 
 
 def _as_json(change: Grant | Revoke | Refund | Block) -> str:

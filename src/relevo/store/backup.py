@@ -43,6 +43,10 @@ def back_up(database: Path, target: Path, *, force: bool = False) -> int:
     Raises:
         StoreError: There is no database, or one of the two cannot be used; `target` is there, without `force`.
     """
+    if target.is_dir():
+        raise StoreError(f"{target} is a folder: name a file in it")
+    if not target.parent.is_dir():
+        raise StoreError(f"{target}: there is no folder {target.parent}")
     if target.exists() and not force:
         raise StoreError(f"{target} is there already: --force replaces it")
     if target.exists() and database.exists() and target.samefile(database):
@@ -72,6 +76,8 @@ def restore(backup: Path, database: Path, clock: Clock) -> Restored:
         BadBackup: The backup cannot be trusted.
     """
     _check_file(backup)
+    if database.exists() and backup.samefile(database):
+        raise StoreError(f"{backup} is the database itself: restore takes a file that `relevo backup` made")
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         lock = lock_alone(database)

@@ -81,6 +81,10 @@ class StoredLedger:
         """The newest movements of an account, newest first."""
         return await self._store.read(Tx(partial(ledger_steps.entries, owner=owner, limit=limit)))
 
+    async def history(self, owner: Principal, limit: int) -> list[Entry]:
+        """The newest movements of an account, and when it was blocked and admitted again, newest first."""
+        return await self._store.read(Tx(partial(ledger_steps.history, owner=owner, limit=limit)))
+
     async def exists(self, owner: Principal) -> bool:
         """Whether there is such an account. Makes none."""
         return await self._store.read(Tx(partial(ledger_steps.exists, owner=owner)))

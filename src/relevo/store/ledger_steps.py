@@ -4,9 +4,12 @@ Each begins by locking what it changes, a hold before its account, and brings th
 it looks at it (`_rolled`). What may be said of the result stands in docs/ARCHITECTURE.md, "Money".
 """
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
+
+import msgspec
 
 from relevo.core.grants import MS_PER_DAY, AccountRow, GrantRow, Rolled, assign, day_of, next_month_ms, roll
 from relevo.core.ledger import (
@@ -188,6 +191,23 @@ def entries(_now_ms: int, owner: Principal, limit: int) -> Steps[list[Entry]]:
     rows = yield Q("entries_of", {"issuer": owner.issuer, "subject": owner.subject, "limit": limit})
     names = ("seq", "kind", "amount_micro", "balance_micro", "at_ms", "hold_id", "act_key", "actor", "reason")
     return [Entry(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def history(now_ms: int, owner: Principal, limit: int) -> Steps[list[Entry]]:
+    """The newest movements of an account with the acts that move nothing among them, newest first."""
+    moved = yield from entries(now_ms, owner, limit)
+    blocks = []
+    for what, balance, at_ms, key, by, reason in (
+        yield Q("blocks_of", {"issuer": owner.issuer, "subject": owner.subject, "limit": limit})
+    ):
+        kind = "block" if msgspec.json.decode(what)["blocked"] else "unblock"
+        blocks.append(
+            Entry(
+                seq=None, kind=kind, amount_micro=0, balance_micro=balance, at_ms=at_ms, hold_id=None, act_key=key,
+                actor=by, reason=reason,
+            )
+        )  # fmt: skip
+    return list(heapq.merge(moved, blocks, key=lambda entry: -entry.at_ms))[:limit]
 
 
 def account_of(owner: Principal, now_ms: int) -> Steps[AccountRow]:

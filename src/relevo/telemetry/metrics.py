@@ -54,8 +54,8 @@ class Metrics:
 
     def request_finished(self, record: RequestRecord, /) -> None:
         """See `Observer`."""
-        # An unknown task is a caller's word: it must not become a label.
-        task = record.task if record.attempts and record.task else "none"
+        # A record names its task once it was found in the configuration: a caller's word never becomes a label.
+        task = record.task or "none"
         self._child(self.requests, task, record.code or "ok").inc()
         self._child(self.seconds, task).observe(record.ms / 1000)
         if record.charged_micro:

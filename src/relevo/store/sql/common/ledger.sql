@@ -99,8 +99,22 @@ SELECT account_id, what, moved_micro, before_micro, after_micro FROM act WHERE k
 INSERT INTO act (key, account_id, what, actor, reason, moved_micro, before_micro, after_micro, at_ms)
 VALUES (:key, :account_id, :what, :actor, :reason, :moved_micro, :before_micro, :after_micro, :now_ms);
 
+-- What was taken back names no grant: its act is the one of that moment with the same amount and balance.
 -- name: entries_of
-SELECT e.seq, e.kind, e.amount_micro, e.balance_micro, e.at_ms, e.hold_id, g.act_key, e.actor, e.reason
+SELECT e.seq, e.kind, e.amount_micro, e.balance_micro, e.at_ms, e.hold_id,
+    CASE WHEN e.kind IN ('revoke', 'refund') THEN (
+        SELECT MIN(t.key) FROM act AS t
+        WHERE t.account_id = e.account_id AND t.at_ms = e.at_ms
+            AND t.moved_micro = e.amount_micro AND t.after_micro = e.balance_micro
+    ) ELSE g.act_key END,
+    e.actor, e.reason
 FROM entry AS e JOIN account AS a ON a.id = e.account_id LEFT JOIN credit_grant AS g ON g.id = e.grant_id
 WHERE a.issuer = :issuer AND a.subject = :subject
 ORDER BY e.seq DESC LIMIT :limit;
+
+-- Acts that move nothing and stand in the history all the same.
+-- name: blocks_of
+SELECT t.what, t.after_micro, t.at_ms, t.key, t.actor, t.reason
+FROM act AS t JOIN account AS a ON a.id = t.account_id
+WHERE a.issuer = :issuer AND a.subject = :subject AND t.what LIKE '{"act":"block",%'
+ORDER BY t.at_ms DESC, t.key LIMIT :limit;

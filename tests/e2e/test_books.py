@@ -249,7 +249,7 @@ def test_with_several_issuers_a_plain_sub_is_not_guessed(tmp_path: Path) -> None
     (tmp_path / "relevo.toml").write_text(DEMO + TASK + TWO_ISSUERS)
     assert "write app:ana or shop:ana" in ok(tmp_path, "credits", "grant", "ana", "5", code=2)
     assert read(tmp_path, "credits", "grant", "shop:a:b", "5")["user"] == "shop:a:b"
-    assert "write app:x:ana or shop:x:ana" in ok(tmp_path, "credits", "show", "x:ana", code=2)
+    assert "there is no issuer row x: there are app, shop" in ok(tmp_path, "credits", "show", "x:ana", code=2)
     (tmp_path / "c.csv").write_text("user_id,purchased\nana,5\n")
     assert "--issuer app or --issuer shop" in ok(tmp_path, "credits", "import", "c.csv", code=2)
     assert read(tmp_path, "credits", "import", "c.csv", "--issuer", "app")["grants"] == 1

@@ -141,7 +141,7 @@ _QUIET = settings(
 @pytest.mark.slow
 def test_sqlite_and_its_twin_always_agree() -> None:
     """Any order of events on SQLite: the results are the twin's, and the books add up after each."""
-    run_state_machine_as_test(SqliteMachine, settings=settings(_QUIET, max_examples=examples(150)))
+    run_state_machine_as_test(SqliteMachine, settings=settings(_QUIET, max_examples=examples(100)))
 
 
 def test_sqlite_and_its_twin_agree_a_few_times() -> None:

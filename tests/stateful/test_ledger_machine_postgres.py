@@ -68,4 +68,4 @@ def test_postgres_and_its_twin_always_agree(postgres: PostgresServer) -> None:
             self.bench.stack.close()  # type: ignore[attr-defined]
 
     quiet = settings(deadline=None, stateful_step_count=40, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(PostgresMachine, settings=settings(quiet, max_examples=examples(20)))
+    run_state_machine_as_test(PostgresMachine, settings=settings(quiet, max_examples=examples(12)))

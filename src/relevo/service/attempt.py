@@ -1,7 +1,5 @@
 """One try of one target: from the canonical call to a whole answer, or to the fault that prevented it."""
 
-from collections.abc import AsyncIterator
-
 from relevo.core.errors import Fault, Phase, UpstreamError
 from relevo.core.events import TOKENS, Assembler
 from relevo.core.types import Call, Completion, Target
@@ -49,19 +47,18 @@ async def _read_answer(reply: WireReply, dialect: Dialect, provider: Provider, w
     if reply.http_status != _OK:
         body = await _read(reply, _ERROR_BYTES_MAX)
         raise dialect.decode_error(reply.http_status, body, provider.profile)
-    chunks = reply.chunks()
-    first = await anext(chunks, b"")
+    first = await reply.read()
     media_type = reply.content_type
     if not media_type:  # nothing named: the first byte tells
         media_type = "application/json" if first.lstrip()[:1] in (b"{", b"[") else _STREAM
     if media_type == _STREAM:
-        return await _read_stream(first, chunks, dialect, provider, watch)
+        return await _read_stream(first, reply, dialect, provider, watch)
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UpstreamError(Fault.WRONG_CONTENT_TYPE, detail=f"content-type {_printable(media_type)}")
     watch.reach(Phase.BODY)
     pieces = [first]
     size = len(first)
-    async for chunk in chunks:
+    while chunk := await reply.read():
         watch.alive()
         pieces.append(chunk)
         size = _bounded(size + len(chunk))
@@ -69,7 +66,7 @@ async def _read_answer(reply: WireReply, dialect: Dialect, provider: Provider, w
 
 
 async def _read_stream(
-    first: bytes, chunks: AsyncIterator[bytes], dialect: Dialect, provider: Provider, watch: Watch
+    first: bytes, reply: WireReply, dialect: Dialect, provider: Provider, watch: Watch
 ) -> Completion:
     decoder, assembler = dialect.events(provider.profile), Assembler()
     size = 0
@@ -83,7 +80,7 @@ async def _read_stream(
         if assembler.ended:
             return assembler.completion()  # [DONE] is the end, whether or not the connection closes
         watch.alive()
-        chunk = await anext(chunks, b"")
+        chunk = await reply.read()
     for event in decoder.close():
         assembler.add(event)
     return assembler.completion()
@@ -92,7 +89,7 @@ async def _read_stream(
 async def _read(reply: WireReply, bytes_max: int) -> bytes:
     """The body of an error, as far as it is needed to understand it."""
     body = b""
-    async for chunk in reply.chunks():
+    while chunk := await reply.read():
         body += chunk
         if len(body) >= bytes_max:
             break

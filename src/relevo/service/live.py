@@ -56,7 +56,7 @@ async def _list_models(provider: Provider, transport: Transport, clock: Clock) -
             reply = await transport.get(f"{provider.base_url.rstrip('/')}/models", tuple(headers), watch.reach)
             try:
                 body = b""
-                async for chunk in reply.chunks():
+                while chunk := await reply.read():
                     body += chunk
                     if len(body) > _LIST_BYTES_MAX:
                         return None

@@ -1,7 +1,6 @@
 """The transport on aiohttp (docs/adr/2026-11-23-transport.md says why, and what replaces it)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -29,19 +28,16 @@ class AiohttpReply:
         """See `WireReply.content_type`."""
         return self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    @property
-    def cache_control(self) -> str:
-        """See `WireReply.cache_control`."""
-        return ", ".join(self._response.headers.getall("cache-control", ()))
+    def header(self, name: str) -> str:
+        """See `WireReply.header`."""
+        return ", ".join(self._response.headers.getall(name, ()))
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """See `WireReply.chunks`."""
-        encoding = self._response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
+    async def read(self) -> bytes:
+        """See `WireReply.read`."""
+        if self.header("content-encoding").strip().lower() not in ("", "identity"):
             raise UpstreamError(Fault.BAD_REPLY, detail="a compressed answer, though none was asked for")
         try:
-            async for chunk in self._response.content.iter_chunked(_CHUNK_BYTES):
-                yield chunk
+            return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamError(Fault.CONNECTION_LOST, detail=type(error).__name__) from error
 

@@ -4,7 +4,7 @@ A transport reports how far it has come by calling `on_phase`, and lets itself b
 Deadlines are not its business: the caller holds one clock for all phases and cancels.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from relevo.core.errors import Phase
@@ -21,12 +21,11 @@ class WireReply(Protocol):
     def content_type(self) -> str:
         """Media type in lower case without parameters; empty where the provider named none."""
 
-    @property
-    def cache_control(self) -> str:
-        """The header Cache-Control as it came; empty where there is none."""
+    def header(self, name: str) -> str:
+        """A header by its lower-case name, as it came, several of one name joined by commas; empty without one."""
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives, in pieces of any size, none empty.
+    async def read(self) -> bytes:
+        """The next piece of the body as it arrives, of any size; empty at its end.
 
         Raises:
             UpstreamError: The connection was lost before the body's promised end.

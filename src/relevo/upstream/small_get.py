@@ -40,7 +40,7 @@ class SmallGet:
             reply.abort()
             raise
         reply.release()
-        return body, reply.cache_control
+        return body, reply.header("cache-control")
 
 
 async def _read(reply: WireReply) -> bytes:
@@ -48,7 +48,7 @@ async def _read(reply: WireReply) -> bytes:
         status = reply.http_status
         raise UpstreamError(Fault.UNEXPECTED_STATUS, detail=f"status {status}", http_status=status)
     body = bytearray()
-    async for chunk in reply.chunks():
+    while chunk := await reply.read():
         body += chunk
         if len(body) > _BODY_BYTES_MAX:
             raise UpstreamError(Fault.REPLY_TOO_LARGE, detail=f"over {_BODY_BYTES_MAX // 1024} KiB")

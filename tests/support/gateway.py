@@ -48,6 +48,62 @@ class Reply:
 
 
 @dataclass
+class Frames:
+    """What a stream brought."""
+
+    frames: list[dict[str, Any]]
+    done: bool
+    """It ended with `[DONE]`."""
+    comments: int
+
+    @classmethod
+    def of(cls, text: str) -> "Frames":
+        """Read server-sent events strictly: nothing but data lines and comments may be there."""
+        frames, done, comments = [], False, 0
+        *blocks, rest = text.split("\n\n")
+        assert rest == ""
+        for block in blocks:
+            assert not done, f"after [DONE]: {block!r}"
+            if block.startswith(":"):
+                comments += 1
+                continue
+            assert block.startswith("data: ")
+            assert "\n" not in block
+            if block == "data: [DONE]":
+                done = True
+            else:
+                frames.append(json.loads(block.removeprefix("data: ")))
+        return cls(frames, done, comments)
+
+    @property
+    def types(self) -> list[str]:
+        """Types of the frames, runs of deltas as one."""
+        kinds: list[str] = []
+        for frame in self.frames:
+            if frame["type"] != "delta" or not kinds or kinds[-1] != "delta":
+                kinds.append(frame["type"])
+        return kinds
+
+    @property
+    def content(self) -> str:
+        """The answer as a client puts it together."""
+        text = ""
+        for frame in self.frames:
+            if frame["type"] == "delta":
+                text += frame["content"]
+            elif frame["type"] == "restart":
+                text = ""
+        return text
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return self.frames[-1]
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == kind]
+
+
+@dataclass
 class Gateway:
     """A running server and a caller of it."""
 
@@ -62,6 +118,25 @@ class Gateway:
         data = body if isinstance(body, bytes) else json.dumps(fields if body is None else body).encode()
         given = {"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})}
         return await self.request("POST", "/api/ai/chat", data, given)
+
+    @asynccontextmanager
+    async def streaming(
+        self, *, headers: dict[str, str] | None = None, **fields: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An open stream of POST /api/ai/chat; its connection is closed when the block ends."""
+        data = json.dumps({"prompt": "Hola", **fields, "stream": True}).encode()
+        given = {"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})}
+        url = self.server.api.url + "/api/ai/chat"
+        async with self.session.post(url, data=data, headers=given) as answer:
+            yield answer
+
+    async def stream(self, *, headers: dict[str, str] | None = None, **fields: Any) -> "Frames":
+        """A whole stream, read to its end."""
+        async with self.streaming(headers=headers, **fields) as answer:
+            assert answer.status == 200, await answer.text()
+            text = await answer.text()
+        assert CANARY not in text
+        return Frames.of(text)
 
     async def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None

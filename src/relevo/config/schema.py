@@ -90,7 +90,7 @@ class Task(Section, frozen=True):
     targets: Annotated[list[Target], Meta(min_length=1, max_length=64)]
     """Tried until one answers."""
     order: Literal["listed", "cheapest", "fastest"] = "listed"
-    """`listed`: as written. `cheapest`: by what each request is expected to cost. `fastest`: not in force yet."""
+    """`listed`: as written. `cheapest`: by what each request is expected to cost. `fastest`: by measured speed."""
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     """Used when the caller gives none."""
     system: str | None = None
@@ -106,7 +106,7 @@ class Task(Section, frozen=True):
     clamp: bool = False
     """Cut max_tokens to what the wallet allows. Inert while credits are off."""
     on_cut: Literal["error", "restart"] = "error"
-    """What a stream does when its provider is cut off. Not in force yet."""
+    """When a stream breaks off after content. `restart`: all callers understand that what they got becomes void."""
     keep: Annotated[str, Meta(pattern=r"^\d+d$")] | None = None
     """How long prompts and answers are kept, such as `30d`. Not in force yet."""
 
@@ -198,6 +198,15 @@ class Timeouts(Section, frozen=True):
     """One deadline over all tries of a request, in seconds."""
 
 
+class Retries(Section, frozen=True):
+    """When a target is asked a second time. The first try of each is never held back."""
+
+    wait_s: Annotated[float, Meta(ge=0, le=300)] = 5
+    """Longest `retry-after` that is waited for while others are left to ask, in seconds. 0: never."""
+    last_wait_s: Annotated[float, Meta(ge=0, le=300)] = 20
+    """The same where nobody else is left."""
+
+
 class Limits(Section, frozen=True):
     """What one caller may use."""
 
@@ -263,6 +272,7 @@ class File(Section, frozen=True):
     auth: Auth = field(default_factory=Auth)
     credits: Credits | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+    retries: Retries = field(default_factory=Retries)
     limits: Limits = field(default_factory=Limits)
     record: Record = field(default_factory=Record)
     topups: Topups = field(default_factory=Topups)

@@ -38,13 +38,8 @@ def _check_money(file: File, report: Report) -> None:
 def _check_tasks(file: File, report: Report) -> None:
     for name, task in file.tasks.items():
         path = ("tasks", name)
-        if task.order == "fastest":
-            fix = 'write order = "listed" or order = "cheapest"'
-            report.add("error", (*path, "order"), f"this version measures no speed: {fix}")
         if task.keep:
             report.add("error", (*path, "keep"), "this version keeps no prompts and answers: remove the key")
-        if task.on_cut != "error":
-            report.add("warning", (*path, "on_cut"), "not in force: this version has no streams")
 
 
 def _check_server(file: File, report: Report) -> None:

@@ -32,6 +32,9 @@ class Code(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     RATE_LIMITED = "rate_limited"
+    LOOP_DETECTED = "loop_detected"
+    STREAM_CUT = "stream_cut"
+    """A stream broke off after content was delivered. Comes as the last frame of a stream only."""
     ALL_PROVIDERS_FAILED = "all_providers_failed"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
@@ -59,6 +62,8 @@ STATUS: Final[dict[Code, int]] = {
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
     Code.IDEMPOTENCY_MISMATCH: 422,
     Code.RATE_LIMITED: 429,
+    Code.LOOP_DETECTED: 508,
+    Code.STREAM_CUT: 502,
     Code.ALL_PROVIDERS_FAILED: 500,
     Code.INTERNAL_ERROR: 500,
     Code.UNAVAILABLE: 503,

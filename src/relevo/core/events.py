@@ -78,45 +78,72 @@ class Assembler:
     def __init__(self) -> None:
         self._text: list[str] = []
         self._tool_calls: dict[int, _OpenToolCall] = {}
-        self._usage: Usage | None = None
         self._model = ""
         self._finish: FinishReason | None = None
-        self.ended = False
-        """Whether the protocol's own end marker was seen."""
+        self._ended = False
+        self.usage: Usage | None = None
+        """Token counts so far, where the provider gave believable ones."""
+        self.output_bytes = 0
+        """Everything that the model wrote so far, in UTF-8: text, reasoning and arguments."""
 
-    def add(self, event: Event) -> None:
-        """Take in the next event."""
+    @property
+    def finished(self) -> bool:
+        """The model has said that it stopped: what may follow are counts and the end marker."""
+        return self._ended or self._finish is not None
+
+    @property
+    def over(self) -> bool:
+        """Nothing that matters can follow."""
+        return self._ended and self.usage is not None
+
+    def add(self, event: Event) -> str:
+        """Take in the next event. Returns the text that it adds to the answer."""
         match event:
             case TextDelta(text):
                 self._text.append(text)
+                self.output_bytes += len(text.encode())
+                return text
             case ToolCallDelta():
                 self._add_tool_call(event)
+            case ReasoningDelta(text):
+                self.output_bytes += len(text.encode())
             case UsageSeen(usage):
-                self._usage = usage
+                self.usage = usage
             case ModelSeen(model):
                 self._model = model
             case Finish(reason):
                 self._finish = reason
             case End():
-                self.ended = True
-            case ReasoningDelta():
-                pass
+                self._ended = True
+        return ""
 
     def _add_tool_call(self, delta: ToolCallDelta) -> None:
         call = self._tool_calls.setdefault(delta.index, _OpenToolCall())
         call.id = call.id or delta.id
         call.name = call.name or delta.name
         call.arguments.append(delta.arguments)
+        self.output_bytes += len(delta.arguments.encode())
 
-    def completion(self) -> Completion:
-        """The whole answer.
+    def check_whole(self) -> None:
+        """Whether the protocol itself said that the answer is over: by its end marker, or by a finish with counts.
 
         Raises:
-            UpstreamError: The answer was cut (no end marker and no finish reason), is empty, or has no usage.
+            UpstreamError: It did not: the answer was cut, wherever the connection ended.
         """
-        if self._finish is None and not self.ended:
-            fault = Fault.CONNECTION_LOST if self._text or self._tool_calls else Fault.EMPTY_REPLY
+        if not self._ended and (self._finish is None or self.usage is None):
+            fault = Fault.CONNECTION_LOST if self.output_bytes else Fault.EMPTY_REPLY
             raise UpstreamError(fault, detail="the answer ended without its end marker")
+
+    def completion(self, estimate: Usage | None = None) -> Completion:
+        """The whole answer.
+
+        Args:
+            estimate: What to count where the provider gave no count. None: such an answer is refused.
+
+        Raises:
+            UpstreamError: The answer was cut, is empty, or has no usage.
+        """
+        self.check_whole()
         calls = tuple(
             ToolCall(call.id or f"call_{index}", call.name, "".join(call.arguments))
             for index, call in sorted(self._tool_calls.items())
@@ -125,12 +152,14 @@ class Assembler:
         content = "".join(self._text)
         if not content and not calls and reason != "content_filter":
             raise UpstreamError(Fault.EMPTY_REPLY, detail=f"no text and no tool call (finish_reason {reason})")
-        if self._usage is None:
+        usage = self.usage or estimate
+        if usage is None:
             raise UpstreamError(Fault.USAGE_MISSING, detail="a whole answer without token counts")
         return Completion(
             content=content,
             finish_reason=reason,
-            usage=self._usage,
+            usage=usage,
+            usage_estimated=self.usage is None,
             response_model=self._model,
             tool_calls=calls,
         )

@@ -25,8 +25,16 @@ class Attempt:
     upstream_code: str | None = None
     """The provider's own error code, where it has a short structured one."""
     detail: str | None = None
+    blame: str | None = None
+    """Whose fault a failure was: `caller`, `us` (the operator) or `provider`."""
+    until_ms: int | None = None
+    """When a target that was passed over may be asked again, where that is known."""
     ms: int = 0
+    first_token_ms: int | None = None
+    """From the beginning of the try to its first token, reasoning included."""
     usage: Usage | None = None
+    usage_estimated: bool = False
+    """The provider gave no final count: the usage is our estimate."""
     cost_nano_usd: int | None = None
     """None: the price is not known."""
 

@@ -49,3 +49,45 @@ class Redactor:
             if value in text:
                 text = text.replace(value, MASK)
         return text
+
+    def stream(self) -> "StreamRedactor":
+        """A redactor for a text that comes in pieces."""
+        return StreamRedactor(self._values)
+
+
+class StreamRedactor:
+    """Blanks out known secrets in a text that comes in pieces, wherever a secret is cut in two.
+
+    Only an end that may be the beginning of a secret is held back, until the next piece tells.
+    """
+
+    def __init__(self, values: list[str]) -> None:
+        self._values = values
+        self._starts = frozenset(value[0] for value in values)
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """What may go out now."""
+        if not self._held and not any(start in piece for start in self._starts):
+            return piece
+        text = self._held + piece
+        for value in self._values:
+            text = text.replace(value, MASK)
+        keep = self._beginning_at_end(text)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def rest(self) -> str:
+        """What was held back, once nothing follows."""
+        text, self._held = self._held, ""
+        return text
+
+    def _beginning_at_end(self, text: str) -> int:
+        """Length of the longest end of `text` with which a secret begins."""
+        longest = 0
+        for value in self._values:
+            for length in range(min(len(value) - 1, len(text)), longest, -1):
+                if text.endswith(value[:length]):
+                    longest = length
+                    break
+        return longest

@@ -100,6 +100,8 @@ class Completion:
     usage: Usage
     response_model: str
     tool_calls: tuple[ToolCall, ...] = ()
+    usage_estimated: bool = False
+    """The provider gave no token counts: these are ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,5 +156,8 @@ class ChatWish:
     provider: str | None = None
     requested_model: str | None = None
     use_fallback: bool = True
+    stream: bool = False
+    on_cut_restart: bool = False
+    """The caller understands `restart`: what it got so far may become void."""
     fields: frozenset[str] = field(default_factory=frozenset)
     """Names of lockable fields that the caller set: system, temperature, tools, response_format, max_tokens."""

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from relevo.core.errors import Fault, UpstreamError
 from relevo.core.events import Event
 from relevo.core.secret import Secret
-from relevo.core.types import Call, Completion, Target
+from relevo.core.types import Call, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,8 @@ class Profile:
     """Whether messages may have the role `developer`; else they become `system`."""
     images: bool = True
     """Whether any of its models takes pictures."""
+    on_disconnect: Literal["cancel", "drain"] = "cancel"
+    """What a stream does when its caller leaves: `drain` reads on where a cancelled call is billed in full."""
     error_codes: Mapping[str, Fault] = field(default_factory=dict)
     """What this provider's own error codes mean, where they differ from the dialect's."""
 
@@ -70,8 +72,8 @@ class Dialect(Protocol):
     ) -> WireRequest:
         """The request for one target."""
 
-    def decode_reply(self, body: bytes, profile: Profile) -> Completion:
-        """A plain answer of status 200.
+    def decode_reply(self, body: bytes, profile: Profile) -> Iterator[Event]:
+        """The events of a plain answer of status 200, its end included.
 
         Raises:
             UpstreamError: It is an error, or not what the dialect promises.

@@ -13,14 +13,22 @@ from relevo.core.ids import request_id
 from relevo.core.types import Principal
 from relevo.http.chat_answer import answer_response, balance_json, encode, quote_json
 from relevo.http.chat_body import parse_chat_body
+from relevo.http.chat_stream import EventStream, Pulse
 from relevo.http.cors import cors_headers, preflight
-from relevo.http.errors import error_response
+from relevo.http.errors import error_json, error_response
 from relevo.http.messages import Receive, Request, Response, Scope, Send
 from relevo.http.texts import Locale
+from relevo.service.caller import Caller
 from relevo.service.chat import Answer, ChatService
+from relevo.service.exchange import HOPS_HEADER
 from relevo.service.once import make_once
 
 _log = logging.getLogger(__name__)
+BEAT_S: Final = 15.0
+"""The longest silence on a stream; proxies between us and the caller cut what is silent for a minute or so."""
+_ONCE: Final = b"idempotency-key"
+HOPS_MAX: Final = 2
+"""Relevos that a request may come through, this one included. More is taken for a circle."""
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -46,11 +54,21 @@ class Counts(Protocol):
         """One more request refused with this code."""
 
 
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One request, the configuration that it began with, and the way to answer it piece by piece."""
+
+    request: Request
+    state: State
+    stream: EventStream
+
+
 class Route(NamedTuple):
     """One path: its method and what answers it."""
 
     method: str
-    handler: Callable[[Request, State], Awaitable[Response]]
+    handler: Callable[[Talk], Awaitable[Response | None]]
+    """None: it has answered, as a stream."""
 
 
 class HttpApp:
@@ -63,6 +81,7 @@ class HttpApp:
         self._counts = counts
         self._is_ready = is_ready
         self._running: set[asyncio.Task[object]] = set()
+        self._pulse = Pulse(clock, beat_s=BEAT_S, tick_s=BEAT_S / 6)
         self._cut_short = False
         self._refusal_noted_s = -1.0
         self._routes: Final[dict[str, Route]] = {
@@ -80,17 +99,20 @@ class HttpApp:
             raise RuntimeError(f"relevo speaks HTTP only, not {scope['type']}")
         state = self.state
         request = Request(scope, receive, request_id(self._clock.wall_s()))
+        headers = [(b"x-request-id", request.id.encode()), *cors_headers(request, state.allowed_origins)]
+        talk = Talk(request, state, EventStream(send, headers, self._clock, self._pulse))
         task = _this_task()
         self._running.add(task)
         try:
-            response = await self._answer(request, state)
+            response = await self._answer(talk)
         except CallerGone:
             return
         finally:
+            talk.stream.leave()
             self._running.discard(task)
-        response.headers.append((b"x-request-id", request.id.encode()))
-        response.headers.extend(cors_headers(request, state.allowed_origins))
-        await response.send(send)
+        if response is not None:
+            response.headers.extend(headers)
+            await response.send(send)
 
     @property
     def running(self) -> int:
@@ -111,33 +133,39 @@ class HttpApp:
         if running:
             await asyncio.wait(running, timeout=wait_s)
 
-    async def _answer(self, request: Request, state: State) -> Response:
+    async def _answer(self, talk: Talk) -> Response | None:
+        request, state = talk.request, talk.state
         try:
-            return await self._route(request, state)
+            return await self._route(talk)
         except GatewayError as known:
             error = known
         except CallerGone:
             raise
-        except asyncio.CancelledError:  # before its work began; _while_wanted turns the rest
+        except asyncio.CancelledError:  # before its work began; _call turns the rest
             if not self._cut_short:
                 raise
             error = GatewayError(Code.UNAVAILABLE)
         except Exception:  # noqa: BLE001 - the edge: a bug becomes a fixed text and a line in the log
             _log.exception("bug while answering %s", request.id)
             error = GatewayError(Code.INTERNAL_ERROR)
-        return error_response(
+        body = error_json(
             error,
             request.id,
             locale=state.locale,
             accept_language=request.header(b"accept-language"),
             demo=state.chat.demo,
         )
+        if talk.stream.opened:
+            await talk.stream.error(body)
+            return None
+        return error_response(error, body)
 
-    async def _route(self, request: Request, state: State) -> Response:
+    async def _route(self, talk: Talk) -> Response | None:
+        request, state = talk.request, talk.state
         route = self._routes.get(request.path)
         webhook = state.webhooks.get(request.path)
         if webhook is not None:
-            route = Route("POST", lambda request, _state: webhook(request))
+            route = Route("POST", lambda talk: webhook(talk.request))
         if route is None:
             self._counts.refused_before_auth(Code.NOT_FOUND)
             raise GatewayError(Code.NOT_FOUND)
@@ -146,12 +174,12 @@ class HttpApp:
         if request.method != route.method:
             self._counts.refused_before_auth(Code.METHOD_NOT_ALLOWED)
             raise GatewayError(Code.METHOD_NOT_ALLOWED, allowed=route.method)
-        return await route.handler(request, state)
+        return await route.handler(talk)
 
-    async def _authenticate(self, request: Request, state: State) -> Principal:
+    async def _authenticate(self, talk: Talk) -> Principal:
         """Who is calling. Every handler that serves anything of value begins with this."""
         try:
-            return await state.verifier.verify(_credential(request))
+            return await talk.state.verifier.verify(_credential(talk.request))
         except GatewayError as error:
             self.note_refusal(error.code, str(error.values.get("reason", "")))
             raise
@@ -164,37 +192,45 @@ class HttpApp:
             self._refusal_noted_s = now_s
             _log.warning("a %s was refused: %s", what, reason)
 
-    async def _chat(self, request: Request, state: State) -> Response:
-        principal = await self._authenticate(request, state)
-        key = request.header(b"idempotency-key")
-        answer = await self._while_wanted(request, self._call(request, state, principal, key), to_its_end=bool(key))
-        return answer_response(answer, demo=state.chat.demo)
+    async def _chat(self, talk: Talk) -> Response | None:
+        principal = await self._authenticate(talk)
+        caller = Caller(to_its_end=bool(talk.request.header(_ONCE)))
+        answer = await self._while_wanted(talk.request, self._call(talk, principal, caller), caller)
+        demo = talk.state.chat.demo
+        if caller.sink is None:
+            return answer_response(answer, demo=demo)
+        await talk.stream.done(answer, demo=demo)
+        return None
 
-    async def _call(self, request: Request, state: State, principal: Principal, key: str) -> Answer:
+    async def _call(self, talk: Talk, principal: Principal, caller: Caller) -> Answer:
         """One chat call, from its body to its row in the record. Cancelled, it says why it ended."""
-        with state.chat.visit(principal, request.id) as visit:
+        request, chat = talk.request, talk.state.chat
+        with chat.visit(principal, request.id) as visit:
+            visit.hops = _hops(request)
             try:
-                async with state.chat.admitted(principal):
-                    body = await request.json_body(state.body_bytes_max)
+                async with chat.admitted(principal):
+                    body = await request.json_body(talk.state.body_bytes_max)
                     wish = parse_chat_body(body)
-                    once = None
+                    once, key = None, request.header(_ONCE)
                     if key:
-                        once = make_once(principal, key, request.path, body, request.id, state.chat.wallet)
-                    return await state.chat.chat(visit, wish, once)
+                        once = make_once(principal, key, request.path, body, request.id, chat.wallet)
+                    if wish.stream:
+                        caller.sink = talk.stream
+                    return await chat.chat(visit, wish, once, caller)
             except asyncio.CancelledError:
-                if self._cut_short:
+                if self._cut_short and not caller.left:
                     raise GatewayError(Code.UNAVAILABLE) from None
                 raise CallerGone from None
+            finally:
+                visit.opened = talk.stream.opened
 
-    async def _while_wanted(
-        self, request: Request, work: Coroutine[Any, Any, Answer], *, to_its_end: bool
-    ) -> Answer:
+    async def _while_wanted(self, request: Request, work: Coroutine[Any, Any, Answer], caller: Caller) -> Answer:
         """Work for as long as somebody waits for it. A provider's answer that nobody will read is cancelled.
 
         Args:
             request: Whoever waits.
             work: What to do.
-            to_its_end: Go on when the caller leaves: it may come back with its idempotency key.
+            caller: Says whether it goes on when nobody waits any more.
 
         Raises:
             CallerGone: The caller left.
@@ -206,53 +242,67 @@ class HttpApp:
         gone = asyncio.ensure_future(request.gone())
         try:
             await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done() or not to_its_end:
-                if not task.done():
-                    task.cancel()
+            if task.done():
+                return await task
+            if caller.leave():
+                task.cancel()
                 return await task
             task.add_done_callback(_note_end)
             raise CallerGone
         except asyncio.CancelledError:
-            if not task.done():
-                task.cancel()
+            task.cancel()
             return await task
         finally:
             gone.cancel()
 
-    async def _credits(self, request: Request, state: State) -> Response:
-        principal = await self._authenticate(request, state)
-        balance = await state.chat.balance(principal)
+    async def _credits(self, talk: Talk) -> Response:
+        principal = await self._authenticate(talk)
+        balance = await talk.state.chat.balance(principal)
         return Response(200, encode(balance_json(balance)))
 
-    async def _quote(self, request: Request, state: State) -> Response:
-        principal = await self._authenticate(request, state)
-        async with state.chat.admitted(principal, rate=False):
-            wish = parse_chat_body(await request.json_body(state.body_bytes_max))
-            plan, quote = state.chat.quote(principal, wish)
-            balance = await state.chat.balance(principal)
+    async def _quote(self, talk: Talk) -> Response:
+        principal = await self._authenticate(talk)
+        chat = talk.state.chat
+        async with chat.admitted(principal, rate=False):
+            wish = parse_chat_body(await talk.request.json_body(talk.state.body_bytes_max))
+            plan, quote = chat.quote(principal, wish)
+            balance = await chat.balance(principal)
         available = balance.available_micro if balance else None
         return Response(200, encode(quote_json(plan.task.name, quote, available)))
 
-    async def _tasks(self, request: Request, state: State) -> Response:
-        principal = await self._authenticate(request, state)
+    async def _tasks(self, talk: Talk) -> Response:
+        principal = await self._authenticate(talk)
         tasks = [
             {
                 "task": task.name,
                 **({"metered": True} if task.credits is None else {"credits": task.credits}),
                 "targets": [{"provider": t.provider, "model": t.upstream_model} for t in task.targets],
             }
-            for task in state.chat.tasks.values()
+            for task in talk.state.chat.tasks.values()
             if principal.tasks is None or task.name in principal.tasks
         ]
         return Response(200, encode(tasks))
 
-    async def _healthz(self, _request: Request, _state: State) -> Response:
+    async def _healthz(self, _talk: Talk) -> Response:
         return Response(200, b'{"status":"ok"}')
 
-    async def _readyz(self, _request: Request, _state: State) -> Response:
+    async def _readyz(self, _talk: Talk) -> Response:
         if not self._is_ready():
             raise GatewayError(Code.UNAVAILABLE)
         return Response(200, b'{"status":"ready"}')
+
+
+def _hops(request: Request) -> int:
+    """How many relevos a request has come through.
+
+    Raises:
+        GatewayError: `loop_detected`: so many that it must be going in a circle.
+    """
+    written = request.header(HOPS_HEADER.encode())
+    hops = int(written) if written.isdecimal() and len(written) < 4 else 0  # noqa: PLR2004 - more digits are no count
+    if hops >= HOPS_MAX:
+        raise GatewayError(Code.LOOP_DETECTED, limit=hops)
+    return hops
 
 
 def _this_task() -> asyncio.Task[object]:

@@ -7,7 +7,7 @@ import msgspec
 
 from relevo.core.ledger import Balance
 from relevo.core.record import Attempt
-from relevo.core.types import Usage
+from relevo.core.types import Completion
 from relevo.http.messages import Response
 from relevo.ledger.pricing import credits_of
 from relevo.service.chat import Answer
@@ -16,14 +16,14 @@ from relevo.service.payment import Credits, Quote
 encode = msgspec.json.Encoder().encode
 
 
-def answer_response(answer: Answer, *, demo: bool) -> Response:
+def answer_json(answer: Answer, *, demo: bool) -> dict[str, Any]:
     """A whole answer. `content`, `provider` and `usage` are the original app's contract."""
     completion = answer.completion
     body: dict[str, Any] = {
         "content": completion.content,
         "provider": answer.target.provider,
         "model": answer.target.upstream_model,
-        "usage": _usage(completion.usage),
+        "usage": _usage(completion),
         "finish_reason": completion.finish_reason,
         "request_id": answer.request_id,
         "interaction_id": answer.request_id,
@@ -40,6 +40,12 @@ def answer_response(answer: Answer, *, demo: bool) -> Response:
         body["ignored"] = answer.ignored
     if demo:
         body["demo"] = True
+    return body
+
+
+def answer_response(answer: Answer, *, demo: bool) -> Response:
+    """A whole answer at once, with what programs like to find in headers."""
+    body = answer_json(answer, demo=demo)
     headers = [
         (b"x-relevo-provider", answer.target.provider.encode("latin-1", "replace")),
         (b"x-relevo-attempts", b"%d" % sum(a.outcome != "skipped" for a in answer.attempts)),
@@ -114,13 +120,15 @@ def attempts_json(attempts: tuple[Attempt, ...] | list[Attempt]) -> list[dict[st
             "code": attempt.code,
             "http_status": attempt.http_status,
             "ms": attempt.ms,
+            **({} if attempt.until_ms is None else {"until": moment(attempt.until_ms)}),
         }
         for attempt in attempts
     ]
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _usage(completion: Completion) -> dict[str, Any]:
     """OpenAI's names: sums that include their parts."""
+    usage = completion.usage
     body: dict[str, Any] = {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
@@ -130,4 +138,6 @@ def _usage(usage: Usage) -> dict[str, Any]:
         body["prompt_tokens_details"] = {"cached_tokens": usage.cached_input_tokens}
     if usage.reasoning_output_tokens:
         body["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_output_tokens}
+    if completion.usage_estimated:
+        body["estimated"] = True
     return body

@@ -78,6 +78,7 @@ class _Body(Struct):
     system: str | None = None
     useFallback: bool | None = None
     stream: bool | None = None
+    onCut: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Body)
@@ -90,8 +91,6 @@ def parse_chat_body(body: bytes) -> ChatWish:
         GatewayError: `invalid_json`, or `invalid_request` with the field and the fix.
     """
     fields = _decode(body)
-    if fields.stream:
-        raise GatewayError(Code.INVALID_REQUEST, "invalid_request.stream", field="stream")
     messages, params = _messages(fields), _params(fields)
     return ChatWish(
         messages=messages,
@@ -101,6 +100,8 @@ def parse_chat_body(body: bytes) -> ChatWish:
         provider=_name(fields.provider, "provider"),
         requested_model=_name(fields.model, "model"),
         use_fallback=fields.useFallback is not False,
+        stream=bool(fields.stream),
+        on_cut_restart=fields.onCut == "restart",
         fields=_lockable(fields, params),
     )
 

@@ -4,26 +4,27 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from relevo.core.errors import Code, GatewayError
-from relevo.http.chat_answer import attempts_json, encode, moment
+from relevo.http.chat_answer import attempts_json, credits_json, encode, moment
 from relevo.http.messages import Response
 from relevo.http.texts import Locale, choose_locale, text_of
 
+_RETRY_AFTER_S: Final = 2
+"""Where nothing says how long it will be."""
 _CHALLENGE: Final = ((b"www-authenticate", b"Bearer"),)
 _HEADERS: Final[dict[Code, tuple[tuple[bytes, bytes], ...]]] = {
     Code.ALL_PROVIDERS_FAILED: ((b"x-should-retry", b"false"),),  # every provider was tried already
-    Code.UNAVAILABLE: ((b"retry-after", b"2"),),
     Code.IDEMPOTENCY_IN_FLIGHT: ((b"retry-after", b"1"),),
     Code.BODY_TOO_LARGE: ((b"connection", b"close"),),
     Code.UNAUTHENTICATED: _CHALLENGE,
     Code.INVALID_TOKEN: _CHALLENGE,
     Code.TOKEN_EXPIRED: _CHALLENGE,
 }
-_SHOWN: Final[dict[str, Callable[[Any], Any]]] = {"attempts": attempts_json, "resets_at": moment}
+_SHOWN: Final[dict[str, Callable[[Any], Any]]] = {"attempts": attempts_json, "resets_at": moment, "credits": credits_json}
 
 
-def error_response(
+def error_json(
     error: GatewayError, request_id: str, *, locale: Locale, accept_language: str, demo: bool
-) -> Response:
+) -> dict[str, Any]:
     """An error as callers get it. Its text comes from the table of texts alone, never from an exception."""
     body: dict[str, Any] = {
         "error": text_of(error, choose_locale(error, locale, accept_language)),
@@ -36,14 +37,19 @@ def error_response(
         body["field"] = error.values["field"]
     if demo:
         body["demo"] = True
+    return body
+
+
+def error_response(error: GatewayError, body: dict[str, Any]) -> Response:
+    """An error as a plain answer."""
     return Response(error.status, encode(body), _headers(error))
 
 
 def _headers(error: GatewayError) -> list[tuple[bytes, bytes]]:
     headers = list(_HEADERS.get(error.code, ()))
     match error.code:
-        case Code.RATE_LIMITED:
-            headers.append((b"retry-after", b"%d" % error.extra["retry_after_s"]))
+        case Code.RATE_LIMITED | Code.UNAVAILABLE:
+            headers.append((b"retry-after", b"%d" % error.extra.get("retry_after_s", _RETRY_AFTER_S)))
         case Code.METHOD_NOT_ALLOWED:
             headers.append((b"allow", str(error.values.get("allowed", "")).encode("latin-1")))
     if error.text == "invalid_request.slow_body":  # the rest is still to come: its connection is of no more use

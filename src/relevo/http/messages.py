@@ -11,6 +11,7 @@ from relevo.core.errors import CallerGone, Code, GatewayError
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 
 BODY_S_MAX: Final = 60.0
 """How long a body may take to arrive: a caller who drips it must not keep a connection for ever."""

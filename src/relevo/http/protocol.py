@@ -1,7 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with the bounds that it lacks: how large a head may be, and how long it may take.
+"""uvicorn's HTTP/1.1 protocol with the bounds that it lacks: the size and time of a head, and a reader's patience.
 
 Without them a stranger without a token can fill the memory with headers, or hold connections open with half of
-one (measured on uvicorn 0.54: neither has a limit).
+one (measured on uvicorn 0.54: neither has a limit); and who asks for much and reads nothing keeps it all in memory.
 """
 
 import asyncio
@@ -13,6 +13,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_BYTES_MAX: Final = 65_536
 HEAD_FIELDS_MAX: Final = 100
 HEAD_S_MAX: Final = 10.0
+STALL_S_MAX: Final = 30.0
+"""How long a caller may let an answer lie that it does not read."""
+UNREAD_BYTES_MAX: Final = 65_536
+"""What waits for a slow reader in our memory; beyond it its provider waits."""
 
 
 class HeadTooLarge(httptools.HttpParserError):
@@ -31,16 +35,30 @@ class BoundedHttp(HttpToolsProtocol):
         """Bytes of its request line and of its complete fields."""
         self._head_fields = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller has connected and has a bounded time to say what it wants."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=UNREAD_BYTES_MAX)
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._disarm()
+        self._calm()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The caller does not read as fast as we write. It has a bounded time to catch up."""
+        super().pause_writing()
+        self._calm()
+        self._stall_timer = self.loop.call_later(STALL_S_MAX, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._calm()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived. Those of a head are counted, also while no field of it is complete."""
@@ -87,6 +105,11 @@ class BoundedHttp(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _calm(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def _give_up(self) -> None:
         self._head_timer = None

@@ -86,10 +86,6 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "es": "«messages» solo contiene mensajes de sistema, y esta tarea los ignora: añade uno de «user».",
         "en": 'The field "messages" holds system messages only, which this task ignores: add one of "user".',
     },
-    "invalid_request.stream": {
-        "es": "El campo «stream» no está disponible en esta versión: envía la petición sin él.",
-        "en": 'The field "stream" is not available in this version: send the request without it.',
-    },
     "invalid_request.refused": {
         "es": "Todos los proveedores rechazaron la petición por su contenido: revisa «messages» y los parámetros.",
         "en": 'Every provider refused the request itself: check "messages" and the parameters.',
@@ -185,6 +181,14 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
     "unsupported_media_type": {
         "es": "El cuerpo debe ser JSON: envía la cabecera Content-Type: application/json.",
         "en": "The body must be JSON: send the header Content-Type: application/json.",
+    },
+    "loop_detected": {
+        "es": "La petición ha pasado ya por {limit} relevos: corrige el «base_url» que apunta de vuelta a relevo.",
+        "en": 'The request has come through {limit} relevos already: mend the "base_url" that points back to relevo.',
+    },
+    "stream_cut": {
+        "es": "La respuesta se cortó a la mitad: lo recibido no está completo. Vuelve a intentarlo.",
+        "en": "The answer broke off in the middle: what was received is not whole. Try again.",
     },
     "all_providers_failed": {
         "es": "Todos los proveedores fallaron",

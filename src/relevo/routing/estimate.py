@@ -7,7 +7,7 @@ only has to put targets in order.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -23,6 +23,9 @@ from relevo.core.types import Call, ImagePart, Message, Params, Target, TextPart
 _BYTES_PER_TOKEN_MIN: Final = 1
 _BYTES_PER_TOKEN_LIKELY: Final = 4
 """English prose (OpenAI's rule of thumb; DeepSeek's pages say 0.3 tokens a letter); Chinese comes to about 5."""
+
+_MARGIN_PERCENT: Final = 105
+"""A count of ours stands for a provider's that never came: rather a little too much than too little."""
 
 _MESSAGE_TOKENS_MAX: Final = 16
 """Around a message: OpenAI counts 3 (4 with a name), ChatML and Llama 3 five or six (their chat templates)."""
@@ -143,6 +146,20 @@ def reading_cost_nano_usd(price: Price, call: Call | Size) -> int:
     size = _size(call)
     usage = Usage(input_tokens=input_tokens_likely(size), output_tokens=0)
     return price.cost_nano_usd(usage, images=size.images)
+
+
+def usage_so_far(call: Call | Size, seen: Usage | None, output_bytes: int) -> Usage:
+    """What an answer has used where its provider gave no final count: what it gave, and a guess for the rest.
+
+    Args:
+        call: The call, or its size.
+        seen: Counts that came before the end. Some providers count the input first, and the output as it goes.
+        output_bytes: What the model wrote, reasoning included, in bytes of UTF-8.
+    """
+    written = -(-output_bytes * _MARGIN_PERCENT // (_BYTES_PER_TOKEN_LIKELY * 100))
+    if seen is None:
+        return Usage(input_tokens=input_tokens_likely(call), output_tokens=written)
+    return replace(seen, output_tokens=max(seen.output_tokens, written))
 
 
 def cost_max_nano_usd(price: Price, call: Call | Size, target: Target) -> int:

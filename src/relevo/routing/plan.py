@@ -1,6 +1,6 @@
 """From what a caller wants to the ordered targets that may answer it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from relevo.config.problems import did_you_mean
@@ -37,6 +37,7 @@ def make_plan(
     tasks: Mapping[str, Task],
     providers: Mapping[str, Provider],
     expected_cost: ExpectedCost | None = None,
+    fastest: Callable[[Sequence[Target]], list[int]] | None = None,
 ) -> Plan:
     """The plan for a request.
 
@@ -45,6 +46,7 @@ def make_plan(
         tasks: All tasks, the default one first.
         providers: All providers that targets name.
         expected_cost: Asked for the targets of a task that tries the cheapest first.
+        fastest: Asked for the order of those of a task that tries the fastest first.
 
     Raises:
         GatewayError: `unknown_task`, `unknown_provider` or `model_not_allowed`.
@@ -55,6 +57,8 @@ def make_plan(
         raise _not_in_task(wish, task)
     if task.order == "cheapest" and expected_cost is not None:
         targets = _cheapest_first(targets, expected_cost)
+    elif task.order == "fastest" and fastest is not None:
+        targets = tuple(targets[index] for index in fastest(targets))
     images = images_in(wish.messages) > 0
     steps = tuple(Step(target, _why_not(providers[target.provider], images)) for target in targets)
     if not wish.use_fallback:

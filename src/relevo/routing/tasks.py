@@ -18,12 +18,14 @@ class Task:
     name: str
     targets: tuple[Target, ...]
     order: Literal["listed", "cheapest", "fastest"] = "listed"
-    """`cheapest`: sorted anew for each request. `fastest` is refused at load."""
+    """`cheapest` and `fastest`: sorted anew for each request."""
     temperature: float | None = None
     system: str | None = None
     lock: frozenset[str] = frozenset()
     credits: float | None = None
     """Fixed price of one answer, in credits. None: none is fixed."""
+    restarts: bool = False
+    """Every caller of its streams understands `restart`."""
 
 
 def build_tasks(config: Config, providers: Mapping[str, Provider], report: Report) -> dict[str, Task]:
@@ -68,6 +70,7 @@ def _task(name: str, section: TaskSection) -> Task:
         system=section.system,
         lock=frozenset(section.lock),
         credits=section.credits,
+        restarts=section.on_cut == "restart",
     )
 
 

@@ -1,106 +1,194 @@
-"""One try of one target: from the canonical call to a whole answer, or to the fault that prevented it."""
+"""One try of one target: asked, read, handed on, and noted however it ends."""
 
-from relevo.core.errors import Fault, Phase, UpstreamError
-from relevo.core.events import TOKENS, Assembler
-from relevo.core.types import Call, Completion, Target
-from relevo.dialects.base import Dialect
-from relevo.providers.registry import DIALECTS, Provider
-from relevo.service.deadlines import Watch
-from relevo.upstream.base import Transport, WireReply
+import asyncio
+import logging
+import re
+from dataclasses import dataclass, replace
+from typing import Any
 
-REPLY_BYTES_MAX = 16_777_216
-"""An answer beyond this is not read on: no model writes one."""
-_ERROR_BYTES_MAX = 262_144
-_STREAM = "text/event-stream"
-_OK = 200
+from relevo.core.errors import Fault, UpstreamError
+from relevo.core.events import Assembler, TextDelta
+from relevo.core.record import Attempt
+from relevo.core.secret import Redactor
+from relevo.core.types import Call, Completion, Target, ToolCall, Usage
+from relevo.routing.estimate import images_in, usage_so_far
+from relevo.routing.health import Ticket
+from relevo.service.caller import Caller
+from relevo.service.deadlines import Deadlines, Watch
+from relevo.service.engine import Engine
+from relevo.service.exchange import ask
+from relevo.service.outgoing import Outgoing
+from relevo.service.visit import CANCELLED, Visit
+
+_log = logging.getLogger(__name__)
+DRAIN_S = 60.0
+"""How long an answer is read on for a caller who left, where only its end tells what it cost."""
+DRAINING_MAX = 100
+"""How many are read on at a time."""
+_MODEL = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,99}")
 
 
-async def run_attempt(
-    call: Call, target: Target, provider: Provider, transport: Transport, watch: Watch
-) -> Completion:
-    """Ask `target` and read its whole answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What one try is to do."""
 
-    Raises:
-        UpstreamError: It did not answer, or not with a whole answer. Deadlines are the caller's, by `watch`.
-    """
-    dialect = DIALECTS[provider.dialect]
-    request = dialect.encode_request(
-        call,
-        target,
-        base_url=provider.base_url,
-        api_key=provider.api_key,
-        profile=provider.profile,
-        stream=target.stream_upstream is not False,
+    call: Call
+    target: Target
+    number: int
+    deadlines: Deadlines
+    usage_needed: bool
+    """An answer without token counts is refused: somebody else may give one with them."""
+
+
+class Try:
+    """One try. `run` it once; what became of it stands in its fields then."""
+
+    def __init__(self, engine: Engine, visit: Visit, caller: Caller, order: Order, ticket: Ticket) -> None:
+        self._engine = engine
+        self._visit = visit
+        self._caller = caller
+        self._order = order
+        self._ticket = ticket
+        self._provider = engine.providers[order.target.provider]
+        self._started_s = engine.clock.now_s()
+        self._assembler = Assembler()
+        self.watch = Watch(order.deadlines, engine.clock)
+        self.outgoing = Outgoing(caller, engine.redactor, self.watch)
+        self.note: Attempt | None = None
+        """How it ended, once it has."""
+
+    async def run(self) -> Completion:
+        """Ask, and read the whole answer.
+
+        Raises:
+            UpstreamError: It did not answer, or not with a whole answer.
+        """
+        note: dict[str, Any] = {"outcome": "failed", "code": CANCELLED}
+        try:
+            async with self.watch:
+                completion = _without_secrets(await self._converse(), self._engine.redactor)
+        except UpstreamError as error:
+            note = self._failed(error)
+            raise
+        except asyncio.CancelledError:
+            self._ticket.cancelled(self._engine.clock.now_s())
+            note.update(self._how_far(), **self._spent())
+            raise
+        except Exception as bug:
+            # A bug in one target's path must not take the answer of the next one away.
+            _log.exception("bug while asking %s", self._order.target.name)
+            fault = UpstreamError(Fault.INTERNAL, detail=type(bug).__name__)
+            note = self._failed(fault)
+            raise fault from bug
+        else:
+            note = self._answered(completion)
+            return completion
+        finally:
+            self._ticket.cancelled(self._engine.clock.now_s())  # changes nothing once it has ended
+            self._engine.draining.discard(self)
+            self._engine.queues.free(self._engine.key_of(self._order.target))
+            self._write_down(note)
+
+    async def _converse(self) -> Completion:
+        order = self._order
+        exchange = await ask(
+            order.call, order.target, self._provider, self._engine.transport, self.watch, self._visit.hops
+        )
+        self._assembler = exchange.assembler
+        streams = self._caller.sink is not None
+        with exchange:
+            while (events := await exchange.read()) is not None:
+                if streams:
+                    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+                    if text:
+                        await self.outgoing.text(text)
+        estimate = None
+        if self.outgoing.begun or not order.usage_needed:
+            estimate = self._usage()
+        completion = self._assembler.completion(estimate)
+        if streams:
+            await self.outgoing.end()
+        return completion
+
+    def caller_left(self) -> bool:
+        """The caller has left in mid-answer. Whether to end it at once; else it is read on, within bounds."""
+        draining = self._engine.draining
+        drains = self._provider.profile.on_disconnect == "drain" and self.outgoing.begun
+        if not drains or len(draining) >= DRAINING_MAX:
+            return True
+        draining.add(self)
+        self.watch.end_within(DRAIN_S)
+        return False
+
+    def _usage(self) -> Usage:
+        return usage_so_far(self._order.call, self._assembler.usage, self._assembler.output_bytes)
+
+    def _answered(self, completion: Completion) -> dict[str, Any]:
+        self._ticket.ok(self._engine.clock.now_s(), first_token_s=self.watch.first_token_s)
+        return {
+            "outcome": "ok",
+            "http_status": 200,
+            "detail": _renamed(completion.response_model, self._order.target),
+            "usage": completion.usage,
+            "usage_estimated": completion.usage_estimated,
+            "cost_nano_usd": self._cost(completion.usage),
+        }
+
+    def _failed(self, error: UpstreamError) -> dict[str, Any]:
+        self._ticket.failed(
+            self._engine.clock.now_s(), error.harm, error.fault.value, retry_after_s=error.retry_after_s
+        )
+        clean = self._engine.redactor.clean
+        return {
+            "outcome": "failed",
+            "code": error.fault.value,
+            "blame": error.blame.value,
+            "upstream_code": clean(error.upstream_code) if error.upstream_code else None,
+            "detail": clean(error.detail) or None,
+            **self._how_far(),
+            **self._spent(),
+        }
+
+    def _how_far(self) -> dict[str, Any]:
+        return {"phase": self.watch.phase.value, "http_status": self.watch.http_status}
+
+    def _spent(self) -> dict[str, Any]:
+        """What a try that brought no whole answer has used, where the model had begun to write."""
+        if not self._assembler.output_bytes and self._assembler.usage is None:
+            return {}
+        usage = self._usage()
+        return {"usage": usage, "usage_estimated": True, "cost_nano_usd": self._cost(usage)}
+
+    def _cost(self, usage: Usage) -> int | None:
+        images = images_in(self._order.call.messages)
+        return self._engine.prices.cost_nano_usd(self._order.target, usage, images=images)
+
+    def _write_down(self, note: dict[str, Any]) -> None:
+        first_s = self.watch.first_token_s
+        self.note = Attempt(
+            number=self._order.number,
+            provider=self._order.target.provider,
+            upstream_model=self._order.target.upstream_model,
+            ms=self._visit.elapsed_ms(self._started_s),
+            first_token_ms=None if first_s is None else round(first_s * 1000),
+            **note,
+        )
+        self._visit.attempts.append(self.note)
+
+
+def _renamed(response_model: str, target: Target) -> str | None:
+    """What to note where a provider says that another model answered. It is paid for as the one that was asked."""
+    answered = response_model.removeprefix("models/")
+    if not answered or answered.startswith(target.upstream_model) or not _MODEL.fullmatch(answered):
+        return None
+    return f"answered as {answered}"
+
+
+def _without_secrets(completion: Completion, redactor: Redactor) -> Completion:
+    """The answer with our keys blanked out, should its provider repeat one."""
+    clean = redactor.clean
+    return replace(
+        completion,
+        content=clean(completion.content),
+        tool_calls=tuple(ToolCall(clean(c.id), clean(c.name), clean(c.arguments)) for c in completion.tool_calls),
     )
-    reply = await transport.open(request.url, request.headers, request.body, watch.reach)
-    watch.http_status = reply.http_status
-    try:
-        completion = await _read_answer(reply, dialect, provider, watch)
-    except BaseException:
-        reply.abort()
-        raise
-    reply.release()
-    return completion
-
-
-async def _read_answer(reply: WireReply, dialect: Dialect, provider: Provider, watch: Watch) -> Completion:
-    if reply.http_status != _OK:
-        body = await _read(reply, _ERROR_BYTES_MAX)
-        raise dialect.decode_error(reply.http_status, body, provider.profile)
-    first = await reply.read()
-    media_type = reply.content_type
-    if not media_type:  # nothing named: the first byte tells
-        media_type = "application/json" if first.lstrip()[:1] in (b"{", b"[") else _STREAM
-    if media_type == _STREAM:
-        return await _read_stream(first, reply, dialect, provider, watch)
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise UpstreamError(Fault.WRONG_CONTENT_TYPE, detail=f"content-type {_printable(media_type)}")
-    watch.reach(Phase.BODY)
-    pieces = [first]
-    size = len(first)
-    while chunk := await reply.read():
-        watch.alive()
-        pieces.append(chunk)
-        size = _bounded(size + len(chunk))
-    return dialect.decode_reply(b"".join(pieces), provider.profile)
-
-
-async def _read_stream(
-    first: bytes, reply: WireReply, dialect: Dialect, provider: Provider, watch: Watch
-) -> Completion:
-    decoder, assembler = dialect.events(provider.profile), Assembler()
-    size = 0
-    chunk = first
-    while chunk:
-        size = _bounded(size + len(chunk))
-        for event in decoder.feed(chunk):
-            if watch.phase is not Phase.BODY and isinstance(event, TOKENS):
-                watch.reach(Phase.BODY)
-            assembler.add(event)
-        if assembler.ended:
-            return assembler.completion()  # [DONE] is the end, whether or not the connection closes
-        watch.alive()
-        chunk = await reply.read()
-    for event in decoder.close():
-        assembler.add(event)
-    return assembler.completion()
-
-
-async def _read(reply: WireReply, bytes_max: int) -> bytes:
-    """The body of an error, as far as it is needed to understand it."""
-    body = b""
-    while chunk := await reply.read():
-        body += chunk
-        if len(body) >= bytes_max:
-            break
-    return body
-
-
-def _bounded(size: int) -> int:
-    if size > REPLY_BYTES_MAX:
-        raise UpstreamError(Fault.REPLY_TOO_LARGE, detail=f"over {REPLY_BYTES_MAX} bytes")
-    return size
-
-
-def _printable(media_type: str) -> str:
-    return "".join(c for c in media_type if c.isalnum() or c in "/+.-")[:64]

@@ -11,8 +11,8 @@ from relevo.core.errors import Fault, Phase, UpstreamError
 from relevo.core.types import Call, Message, Params, Target
 from relevo.providers.models import successor
 from relevo.providers.registry import Provider
-from relevo.service.attempt import run_attempt
 from relevo.service.deadlines import Deadlines, Watch
+from relevo.service.exchange import ask
 from relevo.upstream.base import Transport
 
 _TOKENS_MAX = 64
@@ -88,7 +88,10 @@ async def _cheap_call(provider: Provider, target: Target, transport: Transport, 
     watch = _watch(clock)
     try:
         async with watch:
-            await run_attempt(call, replace(target, max_tokens=_TOKENS_MAX), provider, transport, watch)
+            with await ask(call, replace(target, max_tokens=_TOKENS_MAX), provider, transport, watch) as exchange:
+                while await exchange.read() is not None:
+                    pass
+            exchange.assembler.completion()
     except UpstreamError as error:
         if error.fault is Fault.EMPTY_REPLY and watch.phase is Phase.BODY:
             return None  # a model that spent its few tokens on thinking is alive

@@ -172,21 +172,51 @@ class Payment:
         self._hold_id, self._held_micro = held
         self._guess = guess
 
-    async def settle(self, attempts: Sequence[Attempt], kept: KeptAnswer | None) -> Credits:
+    async def settle(
+        self, attempts: Sequence[Attempt], kept: KeptAnswer | None, *, cost_nano_usd: int | None = None
+    ) -> Credits:
         """Charge for the answer; durable when this returns.
+
+        Args:
+            attempts: All tries; one of them answered.
+            kept: The answer, to be given again to whoever repeats its idempotency key.
+            cost_nano_usd: What it cost as far as its caller got it. None: its caller got all of it.
 
         Raises:
             GatewayError: `unavailable`: it was not charged, and must not be delivered.
         """
         served = next(attempt for attempt in attempts if attempt.outcome == "ok")
-        charge = self._tariff.price_micro(served.cost_nano_usd or 0)
+        charge = self._tariff.price_micro((served.cost_nano_usd if cost_nano_usd is None else cost_nano_usd) or 0)
+        if served.usage_estimated:
+            charge = min(charge, self._held_micro)  # a guess of ours never takes more than was agreed to
         if charge > self._held_micro:
             _log.warning("overrun: %s cost %d micro-credits, %d were held", self._hold_id, charge, self._held_micro)
-        closing = Closing(charge_micro=charge, costs=self._costs(attempts), answer=kept)
+        return await self._charge(Closing(charge_micro=charge, costs=self._costs(attempts, served), answer=kept))
+
+    async def settle_part(self, attempts: Sequence[Attempt], served: Attempt, *, left: bool) -> Credits | None:
+        """Charge for what was delivered of an answer that never became whole. None: nothing is due.
+
+        Args:
+            attempts: All tries.
+            served: The one whose content was delivered.
+            left: The caller left; else the answer broke off, and a fixed price, which is for a whole one, is not due.
+
+        Raises:
+            GatewayError: `unavailable`.
+        """
+        fixed = self._tariff.fixed_micro is not None
+        charge = 0 if fixed and not left else self._tariff.price_micro(served.cost_nano_usd or 0)
+        charge = min(charge, self._held_micro)
+        if not charge:
+            self.release(attempts)
+            return None
+        return await self._charge(Closing(charge_micro=charge, costs=self._costs(attempts, served)))
+
+    async def _charge(self, closing: Closing) -> Credits:
         closed = await self._closed(closing)
-        if closed.charged_micro != charge:
+        if closed.charged_micro != closing.charge_micro:
             raise GatewayError(Code.UNAVAILABLE)
-        return Credits(charged_micro=charge, remaining_micro=closed.available_micro)
+        return Credits(charged_micro=closed.charged_micro, remaining_micro=closed.available_micro)
 
     async def _closed(self, closing: Closing) -> Closed:
         """The result of a closing. A caller who leaves meanwhile leaves when it is known, and it is noted."""
@@ -205,29 +235,27 @@ class Payment:
     def release(self, attempts: Sequence[Attempt]) -> None:
         """Nothing was delivered: nothing is charged, and what tries have cost is written off."""
         if self._hold_id:
-            costs = [replace(cost, borne_by="house") for cost in self._costs(attempts)]
-            closing = Closing(charge_micro=0, costs=costs)
+            closing = Closing(charge_micro=0, costs=self._costs(attempts, None))
             self._cashier.wallet.release(self._hold_id, closing, self._cashier.terms)
 
-    def _costs(self, attempts: Sequence[Attempt]) -> list[Cost]:
+    def _costs(self, attempts: Sequence[Attempt], served: Attempt | None) -> list[Cost]:
         """What each try cost with its provider: guessed for those that may bill without having answered."""
         costs = []
         for attempt in attempts:
-            if attempt.outcome == "skipped":
-                continue
-            answered = attempt.outcome == "ok"
-            if attempt.cost_nano_usd is None if answered else not _may_bill(attempt):
-                continue  # an answer of unknown price has no row: the report counts it apart, never as free
+            cost_nano_usd, estimated = attempt.cost_nano_usd, attempt.usage_estimated
+            if cost_nano_usd is None:
+                if attempt.outcome != "failed" or not _may_bill(attempt):
+                    continue  # an answer of unknown price has no row: the report counts it apart, never as free
+                target = Target(provider=attempt.provider, upstream_model=attempt.upstream_model)
+                cost_nano_usd, estimated = self._guess(target), True
             costs.append(
                 Cost(
                     number=attempt.number,
                     provider=attempt.provider,
                     upstream_model=attempt.upstream_model,
-                    nano_usd=attempt.cost_nano_usd
-                    if attempt.cost_nano_usd is not None
-                    else self._guess(Target(provider=attempt.provider, upstream_model=attempt.upstream_model)),
-                    borne_by="caller" if answered else "house",
-                    estimated=not answered,
+                    nano_usd=cost_nano_usd,
+                    borne_by="caller" if attempt is served else "house",
+                    estimated=estimated,
                 )
             )
         return costs

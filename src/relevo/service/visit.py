@@ -40,6 +40,10 @@ class Visit:
         self.id = request_id
         self.task: str | None = None
         self.attempts: list[Attempt] = []
+        self.hops = 0
+        """How many relevos the request has come through before this one."""
+        self.opened = False
+        """Its answer has begun: whatever comes, its status is 200."""
         self.charged_micro: int | None = None
         self.replayed = False
         """The answer had been given before, to the same idempotency key: no target was asked."""
@@ -61,7 +65,7 @@ class Visit:
             task=self.task,
             outcome="ok" if error is None else "failed",
             code=code,
-            http_status=status,
+            http_status=_OK if self.opened and status != _CLIENT_CLOSED else status,
             ms=self.elapsed_ms(),
             attempts=tuple(self.attempts),
             charged_micro=self.charged_micro,

@@ -66,16 +66,15 @@ def _request(row: Row) -> RequestRecord:
 def _attempt(row: Row) -> Attempt:
     names = (
         "number", "provider", "upstream_model", "outcome", "code", "phase", "http_status", "upstream_code",
-        "detail", "ms",
+        "detail", "ms", "blame", "first_token_ms", "cost_nano_usd",
     )  # fmt: skip
-    values = dict(zip(names, row[:10], strict=True))
-    tokens, cost = row[10:14], row[14]
+    *facts, input_tokens, output_tokens, cached, reasoning, estimated = row
     usage = None
-    if tokens[0] is not None:
+    if input_tokens is not None:
         usage = Usage(
-            input_tokens=tokens[0],
-            output_tokens=tokens[1],
-            cached_input_tokens=tokens[2],
-            reasoning_output_tokens=tokens[3],
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cached_input_tokens=cached,
+            reasoning_output_tokens=reasoning,
         )
-    return Attempt(**values, usage=usage, cost_nano_usd=cost)
+    return Attempt(**dict(zip(names, facts, strict=True)), usage=usage, usage_estimated=bool(estimated))

@@ -175,9 +175,12 @@ def _attempt_row(request_id: str, attempt: Attempt) -> dict[str, Any]:
         "upstream_code": attempt.upstream_code,
         "detail": attempt.detail,
         "ms": attempt.ms,
+        "blame": attempt.blame,
+        "first_token_ms": attempt.first_token_ms,
         "input_tokens": usage.input_tokens if usage else None,
         "output_tokens": usage.output_tokens if usage else None,
         "cached_input_tokens": usage.cached_input_tokens if usage else None,
         "reasoning_output_tokens": usage.reasoning_output_tokens if usage else None,
+        "usage_estimated": int(attempt.usage_estimated),
         "cost_nano_usd": attempt.cost_nano_usd,
     }

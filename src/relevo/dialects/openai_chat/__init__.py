@@ -3,9 +3,12 @@
 Sources: the OpenAI API reference and recorded exchanges of the providers, as gathered 2026-11-22.
 """
 
+from collections.abc import Iterator
+
 from relevo.core.errors import UpstreamError
+from relevo.core.events import Event
 from relevo.core.secret import Secret
-from relevo.core.types import Call, Completion, Target
+from relevo.core.types import Call, Target
 from relevo.dialects.base import EventDecoder, Profile, WireRequest
 from relevo.dialects.openai_chat.errors import classify
 from relevo.dialects.openai_chat.reply import decode_reply
@@ -31,7 +34,7 @@ class OpenAIChat:
         """See `Dialect.encode_request`."""
         return encode_request(call, target, base_url=base_url, api_key=api_key, profile=profile, stream=stream)
 
-    def decode_reply(self, body: bytes, profile: Profile) -> Completion:
+    def decode_reply(self, body: bytes, profile: Profile) -> Iterator[Event]:
         """See `Dialect.decode_reply`."""
         return decode_reply(body, profile)
 

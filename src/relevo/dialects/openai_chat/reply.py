@@ -7,7 +7,6 @@ import msgspec
 
 from relevo.core.errors import Fault, UpstreamError
 from relevo.core.events import (
-    Assembler,
     End,
     Event,
     Finish,
@@ -17,7 +16,6 @@ from relevo.core.events import (
     ToolCallDelta,
     UsageSeen,
 )
-from relevo.core.types import Completion
 from relevo.dialects.base import Profile
 from relevo.dialects.openai_chat.errors import from_error_object
 from relevo.dialects.openai_chat.usage import finish_reason, usage
@@ -40,16 +38,13 @@ class _Body(msgspec.Struct):
 _body = msgspec.json.Decoder(_Body)
 
 
-def decode_reply(body: bytes, profile: Profile) -> Completion:
+def decode_reply(body: bytes, profile: Profile) -> Iterator[Event]:
     """A plain answer. Blank lines before it are legal (DeepSeek's keep-alive)."""
     text = body.strip()
     if not text:
         raise UpstreamError(Fault.EMPTY_REPLY, detail="status 200 with an empty body")
-    assembler = Assembler()
-    for event in decode_chunk(text, profile):
-        assembler.add(event)
-    assembler.add(End())
-    return assembler.completion()
+    yield from decode_chunk(text, profile)
+    yield End()
 
 
 def decode_chunk(data: bytes, profile: Profile) -> Iterator[Event]:

@@ -1,20 +1,25 @@
 -- name: insert_request
+-- A batch whose outcome was lost with its connection is written again: rows that are there stay as they are.
 INSERT INTO request (
     id, started_at_ms, issuer, subject, task, outcome, code, http_status, ms, charged_micro, demo
 )
 VALUES (
     :id, :started_at_ms, :issuer, :subject, :task, :outcome, :code, :http_status, :ms, :charged_micro, :demo
-);
+)
+ON CONFLICT (id) DO NOTHING;
 
 -- name: insert_attempt
 INSERT INTO attempt (
     request_id, number, provider, upstream_model, outcome, code, phase, http_status, upstream_code, detail, ms,
-    input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens, cost_nano_usd
+    blame, first_token_ms, input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens,
+    usage_estimated, cost_nano_usd
 )
 VALUES (
     :request_id, :number, :provider, :upstream_model, :outcome, :code, :phase, :http_status, :upstream_code,
-    :detail, :ms, :input_tokens, :output_tokens, :cached_input_tokens, :reasoning_output_tokens, :cost_nano_usd
-);
+    :detail, :ms, :blame, :first_token_ms, :input_tokens, :output_tokens, :cached_input_tokens,
+    :reasoning_output_tokens, :usage_estimated, :cost_nano_usd
+)
+ON CONFLICT (request_id, number) DO NOTHING;
 
 -- name: delete_old
 -- A bounded piece at a time, so that the writer is never held up for long.
@@ -46,7 +51,8 @@ LIMIT :limit;
 
 -- name: attempts_of
 SELECT number, provider, upstream_model, outcome, code, phase, http_status, upstream_code, detail, ms,
-       input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens, cost_nano_usd
+       blame, first_token_ms, cost_nano_usd,
+       input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens, usage_estimated
 FROM attempt
 WHERE request_id = :request_id
 ORDER BY number;

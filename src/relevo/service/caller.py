@@ -1,0 +1,49 @@
+"""Whoever waits for an answer: what it sees of it on the way, and what becomes of the work when it leaves."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from relevo.core.record import Attempt
+from relevo.core.types import Target
+
+
+class Sink(Protocol):
+    """Takes an answer in as it comes about. Every call returns once the caller's connection has taken it."""
+
+    async def attempt(self, number: int, target: Target) -> None:
+        """A target is being asked; `number` counts the tries from 1."""
+
+    async def attempt_failed(self, attempt: Attempt) -> None:
+        """It did not answer."""
+
+    async def text(self, text: str) -> None:
+        """The next piece of the answer."""
+
+    async def restart(self, target: Target, reason: str) -> None:
+        """All pieces so far are void, and this target begins anew."""
+
+
+class Caller:
+    """One caller and its wishes for the way to the answer."""
+
+    def __init__(self, sink: Sink | None = None, *, to_its_end: bool = False) -> None:
+        """Args as the fields.
+
+        Args:
+            sink: Takes pieces. None: the caller wants the whole answer at once.
+            to_its_end: The work goes on when the caller leaves: it may come back with its idempotency key.
+        """
+        self.sink = sink
+        self.to_its_end = to_its_end
+        self.restarts = False
+        """It understands that pieces may become void."""
+        self.left = False
+        self.on_leave: Callable[[], bool] | None = None
+        """Asked when the caller leaves: whether the work should be ended at once."""
+
+    def leave(self) -> bool:
+        """The caller has left. Whether its work is to be cancelled."""
+        self.left = True
+        if self.to_its_end:
+            return False
+        return self.on_leave is None or self.on_leave()

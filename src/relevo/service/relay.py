@@ -1,0 +1,299 @@
+"""The loop over the targets of a plan: who is asked, when it is given up, and what the caller sees of it.
+
+Every target is asked once, in order, while the one deadline over all of them lasts. A second try is for when a
+target names a short time to come back, or when nobody else is left; it is bounded by a budget.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from relevo.core.errors import Code, Fault, GatewayError, Phase, UpstreamError, Verdict
+from relevo.core.record import Attempt
+from relevo.core.types import Call, Completion, Target
+from relevo.providers.capabilities import larger_window
+from relevo.routing.estimate import images_in
+from relevo.routing.health import Refusal, Ticket
+from relevo.routing.plan import Plan, Step
+from relevo.service.attempt import Order, Try
+from relevo.service.caller import Caller
+from relevo.service.engine import Engine
+from relevo.service.visit import Visit
+
+_LEFT_S_MIN: Final = 2.0
+"""A try that has less time than this is not begun."""
+_BACKOFF_S: Final = 0.25
+_BUSY_RETRY_S: Final = 1
+_RESTED: Final = ("breaker_open", "cooling", "busy", "throttled")
+"""Why a target that could answer is left alone for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A whole answer and who gave it."""
+
+    completion: Completion
+    target: Target
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A target's part in this request."""
+
+    step: Step
+    tries: int = 0
+    error: UpstreamError | None = None
+    phase: Phase = Phase.CONNECT
+    refusal: Refusal | None = None
+
+    @property
+    def target(self) -> Target:
+        return self.step.target
+
+    @property
+    def open(self) -> bool:
+        """It has not been asked, and the plan does not pass it over."""
+        return self.step.skipped is None and not self.tries
+
+    @property
+    def repeatable(self) -> bool:
+        """It may answer if it is asked again; what it had begun to say would be paid for twice."""
+        return (
+            self.tries == 1
+            and self.error is not None
+            and self.error.verdict is Verdict.SAME
+            and self.phase is not Phase.BODY
+        )
+
+
+@dataclass(slots=True)
+class Relay:
+    """One request on its way through the targets of its plan."""
+
+    engine: Engine
+    visit: Visit
+    plan: Plan
+    call: Call
+    caller: Caller
+    delivered: Attempt | None = None
+    """The try whose content the caller has got, and that is not void. None: it has got none."""
+    delivered_bytes: int = 0
+    """How much of that try's text the caller was sent, in UTF-8."""
+    _turns: list[_Turn] = field(init=False)
+    _ends_at_s: float = field(init=False)
+    _cut: UpstreamError | None = None
+
+    def delivered_cost(self, served: Served) -> int | None:
+        """What an answer cost as far as its caller got it, where it left before the end. None: it got all of it."""
+        if self.delivered is None or not self.caller.left or self.caller.to_its_end:
+            return None
+        usage, whole = served.completion.usage, len(served.completion.content.encode())
+        share = -(-usage.output_tokens * self.delivered_bytes // max(1, whole))
+        until_then = replace(usage, output_tokens=min(usage.output_tokens, share), reasoning_output_tokens=0)
+        return self.engine.prices.cost_nano_usd(served.target, until_then, images=images_in(self.call.messages))
+
+    async def run(self) -> Served:
+        """Ask until one answers.
+
+        Raises:
+            GatewayError: Nothing answered, or an answer broke off after content had gone out.
+        """
+        self._turns = [_Turn(step) for step in self.plan.steps]
+        self._ends_at_s = self.engine.clock.now_s() + self.engine.timeouts.total_s
+        for index, turn in enumerate(self._turns):
+            served = await self._first(turn, last=not self._ready_after(index))
+            if served is not None:
+                return served
+        return await self._again() or self._fail()
+
+    async def _first(self, turn: _Turn, *, last: bool) -> Served | None:
+        skipped = turn.step.skipped or self._pointless(turn)
+        if skipped is not None:
+            self._skip(turn, skipped)
+            return None
+        served = await self._ask(turn, last=last)
+        if served is None and turn.repeatable and turn.error is not None and turn.error.retry_after_s is not None:
+            retries = self.engine.retries
+            longest_s = retries.last_wait_s if last else retries.wait_s
+            if turn.error.retry_after_s <= longest_s:
+                served = await self._repeat(turn, turn.error.retry_after_s, last=last)
+        return served
+
+    async def _again(self) -> Served | None:
+        """Nobody answered at first. Whoever may have recovered is asked again; somebody is always asked."""
+        if not any(turn.tries for turn in self._turns):
+            rested = [turn for turn in self._turns if turn.refusal is not None]
+            rested.sort(key=lambda turn: turn.refusal.rank if turn.refusal else ())
+            for turn in rested[:1]:
+                served = await self._ask(turn, last=True)
+                if served is not None:
+                    return served
+        for turn in self._turns:
+            if not turn.repeatable or turn.error is None:
+                continue
+            wait_s = turn.error.retry_after_s
+            if wait_s is None:
+                wait_s = random.uniform(0, _BACKOFF_S)  # noqa: S311 - spreads load, hides nothing
+            if wait_s <= self.engine.retries.last_wait_s:
+                served = await self._repeat(turn, wait_s, last=True)
+                if served is not None:
+                    return served
+        return None
+
+    async def _repeat(self, turn: _Turn, wait_s: float, *, last: bool) -> Served | None:
+        """Ask a target a second time, after a wait, if time and budget allow it."""
+        engine = self.engine
+        now_s = engine.clock.now_s()
+        if now_s + wait_s + self._left_s_min() > self._ends_at_s:
+            return None
+        if not engine.budget.take(engine.key_of(turn.target), now_s):
+            return None
+        await asyncio.sleep(wait_s)
+        return await self._ask(turn, last=last)
+
+    async def _ask(self, turn: _Turn, *, last: bool) -> Served | None:
+        """One try. None: it did not answer, and somebody else may."""
+        ticket = await self._enter(turn, last=last)
+        if isinstance(ticket, Refusal):
+            turn.refusal = ticket
+            self._skip(turn, ticket.reason, ticket.until_s, ticket.why)
+            return None
+        await self._announce(turn.target)
+        if not turn.tries:
+            self.engine.budget.first(self.engine.key_of(turn.target))
+        turn.tries += 1
+        order = Order(
+            call=self.call,
+            target=turn.target,
+            number=len(self.visit.attempts) + 1,
+            deadlines=self.engine.deadlines(turn.target, self._ends_at_s, last=last),
+            usage_needed=not last,
+        )
+        attempt = Try(self.engine, self.visit, self.caller, order, ticket)
+        self.caller.on_leave = attempt.caller_left
+        try:
+            completion = await attempt.run()
+        except UpstreamError as error:
+            turn.error, turn.phase = error, attempt.watch.phase
+            self._note_delivery(attempt)
+            await self._tell_failure(attempt, error)
+            return None
+        except BaseException:
+            self._note_delivery(attempt)
+            raise
+        finally:
+            self.caller.on_leave = None
+        self._note_delivery(attempt)
+        return Served(completion, turn.target)
+
+    async def _enter(self, turn: _Turn, *, last: bool) -> Ticket | Refusal:
+        """A place at a target. Where nobody else is left, a short wait for one is worth it."""
+        engine, key = self.engine, self.engine.key_of(turn.target)
+        entry = engine.health.enter(key, engine.clock.now_s(), last=last)
+        if not last or isinstance(entry, Ticket):
+            return entry
+        if entry.reason == "cooling" and entry.until_s is not None:
+            wait_s = max(0.0, entry.until_s - engine.clock.now_s())
+            fits = engine.clock.now_s() + wait_s + self._left_s_min() <= self._ends_at_s
+            if fits and wait_s <= engine.retries.last_wait_s:
+                await asyncio.sleep(wait_s)
+                return engine.health.enter(key, engine.clock.now_s(), last=True)
+        if entry.reason == "busy" and await engine.queues.wait(key):
+            return engine.health.enter(key, engine.clock.now_s(), last=True)
+        return entry
+
+    async def _announce(self, target: Target) -> None:
+        sink = self.caller.sink
+        if sink is None or self.caller.left:
+            return
+        if self.delivered is not None and self._cut is not None:
+            await sink.restart(target, self._cut.fault.value)
+            self.delivered, self.delivered_bytes, self._cut = None, 0, None
+        await sink.attempt(1 + sum(attempt.outcome != "skipped" for attempt in self.visit.attempts), target)
+
+    async def _tell_failure(self, attempt: Try, error: UpstreamError) -> None:
+        if self.caller.sink is not None and not self.caller.left and attempt.note is not None:
+            await self.caller.sink.attempt_failed(attempt.note)
+        if self.delivered is not None:
+            self._cut = error
+            if not self.caller.restarts or self.caller.left:
+                raise self._stream_cut()
+
+    def _note_delivery(self, attempt: Try) -> None:
+        if attempt.outgoing.sent_bytes:
+            self.delivered, self.delivered_bytes = attempt.note, attempt.outgoing.sent_bytes
+
+    def _ready_after(self, index: int) -> bool:
+        """Whether somebody is left to ask after this one."""
+        engine, now_s = self.engine, self.engine.clock.now_s()
+        return any(
+            turn.open and engine.health.look(engine.key_of(turn.target), now_s).state == "closed"
+            for turn in self._turns[index + 1 :]
+        )
+
+    def _pointless(self, turn: _Turn) -> str | None:
+        """Why a first try of a target would be in vain now."""
+        if self._ends_at_s - self.engine.clock.now_s() < self._left_s_min():
+            return "deadline"
+        for earlier in self._turns:
+            error = earlier.error
+            if error is not None and error.fault is Fault.CONTEXT_LENGTH_EXCEEDED:
+                if not larger_window(turn.target, earlier.target):
+                    return "context_length"
+        return None
+
+    def _left_s_min(self) -> float:
+        return min(_LEFT_S_MIN, self.engine.timeouts.total_s / 100)
+
+    def _skip(self, turn: _Turn, reason: str, until_s: float | None = None, why: str = "") -> None:
+        clock, detail, until_ms = self.engine.clock, why or None, None
+        if until_s is not None:
+            until_ms = round((clock.wall_s() + until_s - clock.now_s()) * 1000)
+            moment = datetime.fromtimestamp(until_ms / 1000, UTC).isoformat(timespec="seconds")
+            detail = f"until {moment.replace('+00:00', 'Z')}" + (f" ({why})" if why else "")
+        self.visit.attempts.append(
+            Attempt(
+                number=len(self.visit.attempts) + 1,
+                provider=turn.target.provider,
+                upstream_model=turn.target.upstream_model,
+                outcome="skipped",
+                code=reason,
+                detail=detail,
+                until_ms=until_ms,
+            )
+        )
+
+    def _fail(self) -> Served:
+        """Nothing answered.
+
+        Raises:
+            GatewayError: Always: whom it was due to decides which.
+        """
+        if self.delivered is not None:
+            raise self._stream_cut()
+        extra = {"attempts": self.visit.attempts}
+        failures = [turn.error for turn in self._turns if turn.error is not None]
+        if not failures:
+            self._shed(extra)
+        if failures and all(failure.blames_request for failure in failures):
+            faults = {failure.fault for failure in failures}
+            if faults == {Fault.CONTEXT_LENGTH_EXCEEDED}:
+                raise GatewayError(Code.CONTEXT_LENGTH_EXCEEDED, extra=extra)
+            if faults == {Fault.CONTENT_FILTERED}:
+                raise GatewayError(Code.CONTENT_FILTERED, extra=extra)
+            raise GatewayError(Code.INVALID_REQUEST, "invalid_request.refused", extra=extra)
+        raise GatewayError(Code.ALL_PROVIDERS_FAILED, extra=extra)
+
+    def _shed(self, extra: dict[str, object]) -> None:
+        """Nobody was asked. Where that is for want of rest alone, the caller hears when to come back."""
+        refusals = [turn.refusal for turn in self._turns if turn.refusal is not None]
+        if refusals and not any(turn.tries for turn in self._turns):
+            now_s = self.engine.clock.now_s()
+            waits = [refusal.until_s - now_s for refusal in refusals if refusal.until_s is not None]
+            wait_s = max(_BUSY_RETRY_S, min(waits, default=_BUSY_RETRY_S))
+            raise GatewayError(Code.UNAVAILABLE, extra={**extra, "retry_after_s": -int(-wait_s // 1)})
+
+    def _stream_cut(self) -> GatewayError:
+        return GatewayError(Code.STREAM_CUT, extra={"attempts": self.visit.attempts})

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 
 from relevo.auth.admin_token import AdminGate
 from relevo.auth.api_keys import ApiKeyVerifier, Authenticator
@@ -26,8 +27,10 @@ from relevo.http.admin import AdminApp, AdminState
 from relevo.http.admin_api import AdminApi
 from relevo.http.app import HttpApp, State
 from relevo.http.server import Listener, ListenError, bind
+from relevo.routing.health import Budget, Health, Rules
 from relevo.service.chat import ChatService, Ports, Settings
 from relevo.service.office import Office
+from relevo.service.queues import Queues
 from relevo.setup import Setup, issuers_of, set_up
 from relevo.store.api_keys import StoredApiKeys
 from relevo.store.record_writer import GATHER_REMOTE_S, GATHER_S, RecordWriter
@@ -104,6 +107,7 @@ class Server:
             )
         self._demo = DemoApp(secrets.token_urlsafe(16), spanish=file.server.locale == "es") if setup.demo else None
         self._transport = AiohttpTransport()
+        self._health, self._budget, self._queues = Health(Rules(), Random()), Budget(), Queues()
         self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)
         self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
         self.api = Listener(self._app, api_socket, drain_s=file.server.drain_s)
@@ -134,12 +138,16 @@ class Server:
                     providers=providers,
                     prices=setup.prices,
                     timeouts=file.timeouts,
+                    retries=file.retries,
                     limits=user_limits(setup),
                     demo=setup.demo,
                 ),
                 Ports(
                     transport=self._transport,
                     clock=self._clock,
+                    health=self._health,
+                    budget=self._budget,
+                    queues=self._queues,
                     observers=observers,
                     ledger=self._books.ledger,
                     wallet=self._books.wallet,

@@ -107,6 +107,8 @@ class Task(Section, frozen=True):
     """Cut max_tokens to what the wallet allows. Inert while credits are off."""
     on_cut: Literal["error", "restart"] = "error"
     """When a stream breaks off after content. `restart`: all callers understand that what they got becomes void."""
+    hedge: bool = False
+    """Ask the next target too when a plain call's first token is later than 95 of 100. It may be paid for twice."""
     keep: Annotated[str, Meta(pattern=r"^\d+d$")] | None = None
     """How long prompts and answers are kept, such as `30d`. Not in force yet."""
 

@@ -25,8 +25,6 @@ class Attempt:
     upstream_code: str | None = None
     """The provider's own error code, where it has a short structured one."""
     detail: str | None = None
-    blame: str | None = None
-    """Whose fault a failure was: `caller`, `us` (the operator) or `provider`."""
     until_ms: int | None = None
     """When a target that was passed over may be asked again, where that is known."""
     ms: int = 0

@@ -24,6 +24,8 @@ class Task:
     lock: frozenset[str] = frozenset()
     credits: float | None = None
     """Fixed price of one answer, in credits. None: none is fixed."""
+    hedge: bool = False
+    """A plain call that is late is made of two targets at once."""
     restarts: bool = False
     """Every caller of its streams understands `restart`."""
 
@@ -70,6 +72,7 @@ def _task(name: str, section: TaskSection) -> Task:
         system=section.system,
         lock=frozenset(section.lock),
         credits=section.credits,
+        hedge=section.hedge,
         restarts=section.on_cut == "restart",
     )
 

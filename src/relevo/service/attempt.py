@@ -142,7 +142,6 @@ class Try:
         return {
             "outcome": "failed",
             "code": error.fault.value,
-            "blame": error.blame.value,
             "upstream_code": clean(error.upstream_code) if error.upstream_code else None,
             "detail": clean(error.detail) or None,
             **self._how_far(),

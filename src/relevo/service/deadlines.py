@@ -63,6 +63,10 @@ class Watch:
             if ours and kind is not None and issubclass(kind, asyncio.CancelledError):
                 raise UpstreamError(self._fault) from None
 
+    def wall_s(self) -> float:
+        """See `Clock.wall_s`."""
+        return self._clock.wall_s()
+
     def reach(self, phase: Phase) -> None:
         """The attempt has come to `phase`. From SEND on, one wait covers everything up to the first token."""
         earlier, self.phase = self.phase, phase

@@ -6,8 +6,11 @@ target names a short time to come back, or when nobody else is left; it is bound
 
 import asyncio
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import count
 from typing import Final
 
 from relevo.core.errors import Code, Fault, GatewayError, Phase, UpstreamError, Verdict
@@ -19,7 +22,9 @@ from relevo.routing.health import Refusal, Ticket
 from relevo.routing.plan import Plan, Step
 from relevo.service.attempt import Order, Try
 from relevo.service.caller import Caller
+from relevo.service.deadlines import Watch
 from relevo.service.engine import Engine
+from relevo.service.hedge import race
 from relevo.service.visit import Visit
 
 _LEFT_S_MIN: Final = 2.0
@@ -45,7 +50,8 @@ class _Turn:
     step: Step
     tries: int = 0
     error: UpstreamError | None = None
-    phase: Phase = Phase.CONNECT
+    watch: Watch | None = None
+    """How far its last try has come."""
     refusal: Refusal | None = None
 
     @property
@@ -58,14 +64,15 @@ class _Turn:
         return self.step.skipped is None and not self.tries
 
     @property
+    def answering(self) -> bool:
+        """It has begun to answer."""
+        return self.watch is not None and self.watch.phase is Phase.BODY
+
+    @property
     def repeatable(self) -> bool:
-        """It may answer if it is asked again; what it had begun to say would be paid for twice."""
-        return (
-            self.tries == 1
-            and self.error is not None
-            and self.error.verdict is Verdict.SAME
-            and self.phase is not Phase.BODY
-        )
+        """It may answer if it is asked again. Once it has begun, that would be paid for twice."""
+        error = self.error
+        return self.tries == 1 and error is not None and error.verdict is Verdict.SAME and not self.answering
 
 
 @dataclass(slots=True)
@@ -81,6 +88,7 @@ class Relay:
     """The try whose content the caller has got, and that is not void. None: it has got none."""
     delivered_bytes: int = 0
     """How much of that try's text the caller was sent, in UTF-8."""
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _turns: list[_Turn] = field(init=False)
     _ends_at_s: float = field(init=False)
     _cut: UpstreamError | None = None
@@ -103,17 +111,21 @@ class Relay:
         self._turns = [_Turn(step) for step in self.plan.steps]
         self._ends_at_s = self.engine.clock.now_s() + self.engine.timeouts.total_s
         for index, turn in enumerate(self._turns):
-            served = await self._first(turn, last=not self._ready_after(index))
+            if turn.tries:
+                continue  # it was asked beside the one before it
+            served = await self._first(turn, self._next_ready(index))
             if served is not None:
                 return served
         return await self._again() or self._fail()
 
-    async def _first(self, turn: _Turn, *, last: bool) -> Served | None:
+    async def _first(self, turn: _Turn, following: _Turn | None) -> Served | None:
+        """A target's turn has come. `following` is the next that could be asked. None: there is none."""
+        last = following is None
         skipped = turn.step.skipped or self._pointless(turn)
         if skipped is not None:
             self._skip(turn, skipped)
             return None
-        served = await self._ask(turn, last=last)
+        served = await self._hedged(turn, following) if following is not None else await self._ask(turn, last=True)
         if served is None and turn.repeatable and turn.error is not None and turn.error.retry_after_s is not None:
             retries = self.engine.retries
             longest_s = retries.last_wait_s if last else retries.wait_s
@@ -125,7 +137,7 @@ class Relay:
         """Nobody answered at first. Whoever may have recovered is asked again; somebody is always asked."""
         if not any(turn.tries for turn in self._turns):
             rested = [turn for turn in self._turns if turn.refusal is not None]
-            rested.sort(key=lambda turn: turn.refusal.rank if turn.refusal else ())
+            rested.sort(key=lambda turn: turn.refusal.until_s or 0.0 if turn.refusal else 0.0)
             for turn in rested[:1]:
                 served = await self._ask(turn, last=True)
                 if served is not None:
@@ -141,6 +153,24 @@ class Relay:
                 if served is not None:
                     return served
         return None
+
+    async def _hedged(self, turn: _Turn, other: _Turn) -> Served | None:
+        """Ask a target, and another beside it if the first is later than it mostly is and the task allows it."""
+        engine = self.engine
+        after_s = engine.health.p95_first_token_s(engine.key_of(turn.target))
+        if not self.plan.task.hedge or self.caller.sink is not None or after_s is None:
+            return await self._ask(turn, last=False)
+
+        def late() -> bool:
+            if turn.answering or other.tries or self._pointless(other):
+                return False
+            return engine.budget.take(engine.key_of(other.target), engine.clock.now_s())
+
+        served = await race(
+            partial(self._ask, turn, last=False), partial(self._ask, other, last=False), after_s=after_s, late=late
+        )
+        self.visit.attempts.sort(key=lambda attempt: attempt.number)
+        return served
 
     async def _repeat(self, turn: _Turn, wait_s: float, *, last: bool) -> Served | None:
         """Ask a target a second time, after a wait, if time and budget allow it."""
@@ -158,7 +188,7 @@ class Relay:
         ticket = await self._enter(turn, last=last)
         if isinstance(ticket, Refusal):
             turn.refusal = ticket
-            self._skip(turn, ticket.reason, ticket.until_s, ticket.why)
+            self._skip(turn, ticket.reason, ticket.until_s, ticket.cause)
             return None
         await self._announce(turn.target)
         if not turn.tries:
@@ -167,16 +197,16 @@ class Relay:
         order = Order(
             call=self.call,
             target=turn.target,
-            number=len(self.visit.attempts) + 1,
+            number=next(self._numbers),
             deadlines=self.engine.deadlines(turn.target, self._ends_at_s, last=last),
             usage_needed=not last,
         )
         attempt = Try(self.engine, self.visit, self.caller, order, ticket)
-        self.caller.on_leave = attempt.caller_left
+        turn.watch, self.caller.on_leave = attempt.watch, attempt.caller_left
         try:
             completion = await attempt.run()
         except UpstreamError as error:
-            turn.error, turn.phase = error, attempt.watch.phase
+            turn.error = error
             self._note_delivery(attempt)
             await self._tell_failure(attempt, error)
             return None
@@ -199,7 +229,7 @@ class Relay:
             fits = engine.clock.now_s() + wait_s + self._left_s_min() <= self._ends_at_s
             if fits and wait_s <= engine.retries.last_wait_s:
                 await asyncio.sleep(wait_s)
-                return engine.health.enter(key, engine.clock.now_s(), last=True)
+                return engine.health.enter(key, engine.clock.now_s(), last=True, waited=True)
         if entry.reason == "busy" and await engine.queues.wait(key):
             return engine.health.enter(key, engine.clock.now_s(), last=True)
         return entry
@@ -225,13 +255,13 @@ class Relay:
         if attempt.outgoing.sent_bytes:
             self.delivered, self.delivered_bytes = attempt.note, attempt.outgoing.sent_bytes
 
-    def _ready_after(self, index: int) -> bool:
-        """Whether somebody is left to ask after this one."""
+    def _next_ready(self, index: int) -> _Turn | None:
+        """Who could be asked after this one. None: nobody is left."""
         engine, now_s = self.engine, self.engine.clock.now_s()
-        return any(
-            turn.open and engine.health.look(engine.key_of(turn.target), now_s).state == "closed"
-            for turn in self._turns[index + 1 :]
-        )
+        for turn in self._turns[index + 1 :]:
+            if turn.open and engine.health.look(engine.key_of(turn.target), now_s).state == "closed":
+                return turn
+        return None
 
     def _pointless(self, turn: _Turn) -> str | None:
         """Why a first try of a target would be in vain now."""
@@ -247,15 +277,15 @@ class Relay:
     def _left_s_min(self) -> float:
         return min(_LEFT_S_MIN, self.engine.timeouts.total_s / 100)
 
-    def _skip(self, turn: _Turn, reason: str, until_s: float | None = None, why: str = "") -> None:
-        clock, detail, until_ms = self.engine.clock, why or None, None
+    def _skip(self, turn: _Turn, reason: str, until_s: float | None = None, why: str | None = None) -> None:
+        clock, detail, until_ms = self.engine.clock, why, None
         if until_s is not None:
             until_ms = round((clock.wall_s() + until_s - clock.now_s()) * 1000)
             moment = datetime.fromtimestamp(until_ms / 1000, UTC).isoformat(timespec="seconds")
             detail = f"until {moment.replace('+00:00', 'Z')}" + (f" ({why})" if why else "")
         self.visit.attempts.append(
             Attempt(
-                number=len(self.visit.attempts) + 1,
+                number=next(self._numbers),
                 provider=turn.target.provider,
                 upstream_model=turn.target.upstream_model,
                 outcome="skipped",

@@ -66,7 +66,7 @@ def _request(row: Row) -> RequestRecord:
 def _attempt(row: Row) -> Attempt:
     names = (
         "number", "provider", "upstream_model", "outcome", "code", "phase", "http_status", "upstream_code",
-        "detail", "ms", "blame", "first_token_ms", "cost_nano_usd",
+        "detail", "ms", "first_token_ms", "cost_nano_usd",
     )  # fmt: skip
     *facts, input_tokens, output_tokens, cached, reasoning, estimated = row
     usage = None

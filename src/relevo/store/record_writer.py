@@ -175,7 +175,6 @@ def _attempt_row(request_id: str, attempt: Attempt) -> dict[str, Any]:
         "upstream_code": attempt.upstream_code,
         "detail": attempt.detail,
         "ms": attempt.ms,
-        "blame": attempt.blame,
         "first_token_ms": attempt.first_token_ms,
         "input_tokens": usage.input_tokens if usage else None,
         "output_tokens": usage.output_tokens if usage else None,

@@ -11,12 +11,12 @@ ON CONFLICT (id) DO NOTHING;
 -- name: insert_attempt
 INSERT INTO attempt (
     request_id, number, provider, upstream_model, outcome, code, phase, http_status, upstream_code, detail, ms,
-    blame, first_token_ms, input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens,
+    first_token_ms, input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens,
     usage_estimated, cost_nano_usd
 )
 VALUES (
     :request_id, :number, :provider, :upstream_model, :outcome, :code, :phase, :http_status, :upstream_code,
-    :detail, :ms, :blame, :first_token_ms, :input_tokens, :output_tokens, :cached_input_tokens,
+    :detail, :ms, :first_token_ms, :input_tokens, :output_tokens, :cached_input_tokens,
     :reasoning_output_tokens, :usage_estimated, :cost_nano_usd
 )
 ON CONFLICT (request_id, number) DO NOTHING;
@@ -51,7 +51,7 @@ LIMIT :limit;
 
 -- name: attempts_of
 SELECT number, provider, upstream_model, outcome, code, phase, http_status, upstream_code, detail, ms,
-       blame, first_token_ms, cost_nano_usd,
+       first_token_ms, cost_nano_usd,
        input_tokens, output_tokens, cached_input_tokens, reasoning_output_tokens, usage_estimated
 FROM attempt
 WHERE request_id = :request_id

@@ -1,5 +1,3 @@
--- Whose fault a failed try was: caller, us or provider.
-ALTER TABLE attempt ADD COLUMN blame text;
 -- From the beginning of the try to its first token.
 ALTER TABLE attempt ADD COLUMN first_token_ms bigint CHECK (first_token_ms >= 0);
 -- The provider gave no final count: the tokens are an estimate.

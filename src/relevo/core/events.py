@@ -116,7 +116,7 @@ class Assembler:
         """
         if self._finish is None and not self.ended:
             fault = Fault.CONNECTION_LOST if self._text or self._tool_calls else Fault.EMPTY_REPLY
-            raise UpstreamError(fault, detail="the answer ended without its end marker")
+            raise UpstreamError(fault, detail="the answer ended without its end marker", repeatable=False)
         calls = tuple(
             ToolCall(call.id or f"call_{index}", call.name, "".join(call.arguments))
             for index, call in sorted(self._tool_calls.items())

@@ -46,7 +46,7 @@ async def run_attempt(
 async def _read_answer(reply: WireReply, dialect: Dialect, provider: Provider, watch: Watch) -> Completion:
     if reply.http_status != _OK:
         body = await _read(reply, _ERROR_BYTES_MAX)
-        raise dialect.decode_error(reply.http_status, body, provider.profile)
+        raise dialect.decode_error(reply.http_status, body, provider.profile, reply.header, watch.wall_s())
     first = await reply.read()
     media_type = reply.content_type
     if not media_type:  # nothing named: the first byte tells

@@ -47,6 +47,10 @@ class Watch:
         except TimeoutError:
             raise UpstreamError(self._fault) from None
 
+    def wall_s(self) -> float:
+        """See `Clock.wall_s`."""
+        return self._clock.wall_s()
+
     def reach(self, phase: Phase) -> None:
         """The attempt has come to `phase`. From SEND on, one wait covers everything up to the first token."""
         earlier, self.phase = self.phase, phase

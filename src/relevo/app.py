@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from random import Random
+from random import SystemRandom
 
 from relevo.auth.admin_token import AdminGate
 from relevo.auth.api_keys import ApiKeyVerifier, Authenticator
@@ -107,7 +107,7 @@ class Server:
             )
         self._demo = DemoApp(secrets.token_urlsafe(16), spanish=file.server.locale == "es") if setup.demo else None
         self._transport = AiohttpTransport()
-        self._health, self._budget, self._queues = Health(Rules(), Random()), Budget(), Queues()
+        self._health, self._budget, self._queues = Health(Rules(), SystemRandom()), Budget(), Queues()
         self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)
         self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
         self.api = Listener(self._app, api_socket, drain_s=file.server.drain_s)

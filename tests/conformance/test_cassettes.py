@@ -18,6 +18,7 @@ from relevo.core.errors import Fault, UpstreamError
 from relevo.core.events import Assembler, TextDelta
 from relevo.dialects.base import Profile
 from relevo.dialects.openai_chat import OpenAIChat
+from support.whole import whole
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "cassettes"
 SPEAKS = re.compile(r"/(qwen-compat|deepseek|groq|mistral|openai-chat|xai|together|openrouter|moonshot|lmstudio|zai|"
@@ -75,7 +76,7 @@ def decode(body: bytes) -> tuple[str, int, Fault | None]:
     dialect, profile = OpenAIChat(), Profile()
     if not body.lstrip().startswith((b"data:", b":", b"event:", b"id:")):
         try:
-            completion = dialect.decode_reply(body, profile)
+            completion = whole(dialect.decode_reply(body, profile))
         except UpstreamError as error:
             return "", 0, error.fault
         return completion.content, len(completion.tool_calls), None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relevo.cli import _COMMANDS
-from relevo.core.errors import Code, Fault
+from relevo.core.errors import MEANING, Code, Fault, Verdict
 from relevo.setup import set_up
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +70,19 @@ def test_every_code_and_command_is_documented() -> None:
     commands = (ROOT / "README.md").read_text()
     for command in _COMMANDS:
         assert f"`relevo {command}" in commands, command
+
+
+def test_the_table_of_faults_says_what_the_code_does() -> None:
+    """What follows from a fault, and whose it was, is documented as it is."""
+    reference = (ROOT / "docs" / "reference" / "api.md").read_text()
+    words = {Verdict.STOP: "stop", Verdict.NEXT: "next", Verdict.SAME: "once more"}
+    documented = {}
+    for names, verdict, blame in re.findall(r"^\| (`.*?`) \|.*\| ([\w ]+) \| (\w+) \|$", reference, re.MULTILINE):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), (verdict, blame)))
+
+    assert documented == {
+        fault.value: (words[meaning.verdict], meaning.blame.value) for fault, meaning in MEANING.items()
+    }
 
 
 def test_both_readmes_have_the_same_sections() -> None:

@@ -33,9 +33,6 @@ async def test_a_stream_shows_every_try_then_the_text_then_the_bill(tmp_path: Pa
     async with upstream(DEAD) as a, upstream(streamed("hola mundo")) as b:
         async with running(config(a, b), tmp_path) as gateway:
             await gateway.grant(100)
-            async with gateway.streaming() as answer:
-                assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-                assert answer.headers["x-request-id"].startswith("req_")
             got = await gateway.stream()
 
             assert got.types == ["attempt", "attempt_failed", "attempt", "delta", "done"]
@@ -44,9 +41,11 @@ async def test_a_stream_shows_every_try_then_the_text_then_the_bill(tmp_path: Pa
             assert got.frames[2]["n"] == 2
             assert got.content == "hola mundo"
             assert got.done
+            assert got.headers["content-type"] == "text/event-stream; charset=utf-8"
+            assert got.headers["x-request-id"] == got.last["request_id"]
             plain = await gateway.chat(prompt="Hola")
             assert got.last.keys() - {"type"} == plain.json.keys() - {"content"}
-            assert got.last["credits"] == {"charged": 20, "remaining": 60}
+            assert got.last["credits"] == {"charged": 20, "remaining": 80}
             await gateway.at_rest()
 
 
@@ -57,7 +56,7 @@ async def test_a_stream_shows_every_try_then_the_text_then_the_bill(tmp_path: Pa
         [],
         [HANG],
         sse(),
-        sse(delta(None), HANG),
+        [*sse(delta(None)), HANG],
         sse(delta(""), delta("  \n"), {"error": {"message": "x", "type": "overloaded_error"}}),
         sse(delta("\n\n")),
         sse({"choices": [{"index": 0, "delta": {"reasoning_content": "let me think"}}]}),
@@ -132,7 +131,8 @@ async def test_a_restart_makes_void_what_came_before(where: str, tmp_path: Path)
     async with upstream(CUT) as a, upstream(streamed("whole")) as b:
         async with running(config(a, b, task=task, prices=PRICES), tmp_path) as gateway:
             await gateway.grant(10_000)
-            got = await gateway.stream(**({"onCut": "restart"} if where == "body" else {}))
+            fields: dict[str, Any] = {"onCut": "restart"} if where == "body" else {}
+            got = await gateway.stream(**fields)
 
             assert got.types == ["attempt", "delta", "attempt_failed", "restart", "attempt", "delta", "done"]
             assert got.of_type("restart") == [
@@ -244,7 +244,11 @@ async def test_late_counts_are_taken(tmp_path: Path) -> None:
     for events in (
         (delta("hi"), delta(None, "stop"), {"choices": [], "usage": USAGE}, "[DONE]"),
         (delta("hi"), delta(None, "stop"), "[DONE]", {"choices": [], "usage": USAGE}),
-        (delta("hi", usage={"prompt_tokens": 1, "completion_tokens": 1}), delta(None, "stop", usage=USAGE), "[DONE]"),
+        (
+            delta("hi", usage={"prompt_tokens": 1, "completion_tokens": 1}),
+            delta(None, "stop", usage=USAGE),
+            "[DONE]",
+        ),
     ):
         async with upstream(sse(*events)) as a, running(config(a, more=""), tmp_path) as gateway:
             got = await gateway.stream()
@@ -324,7 +328,11 @@ async def test_a_caller_who_leaves_before_content_pays_nothing(tmp_path: Path) -
 
 async def test_a_stream_replays_as_a_stream(tmp_path: Path) -> None:
     """Same key, same body: the same frames, one provider call, one charge; as plain JSON it is another body."""
-    async with upstream(DEAD) as a, upstream(streamed("hola mundo")) as b, running(config(a, b), tmp_path) as gateway:
+    async with (
+        upstream(DEAD) as a,
+        upstream(streamed("hola mundo")) as b,
+        running(config(a, b), tmp_path) as gateway,
+    ):
         await gateway.grant(100)
         key = {"idempotency-key": "k1"}
         first = await gateway.stream(headers=key)
@@ -341,7 +349,11 @@ async def test_a_stream_replays_as_a_stream(tmp_path: Path) -> None:
 
 async def test_a_stream_with_a_key_runs_to_its_end_when_its_caller_leaves(tmp_path: Path) -> None:
     """Who comes back with the key gets the whole answer, and it was paid for once."""
-    gate: Script = [*sse(delta("una ")), 0.05, *sse(delta("respuesta"), delta(None, "stop", usage=USAGE), "[DONE]")[1:]]
+    gate: Script = [
+        *sse(delta("una ")),
+        0.05,
+        *sse(delta("respuesta"), delta(None, "stop", usage=USAGE), "[DONE]")[1:],
+    ]
     async with upstream(gate) as a, running(config(a), tmp_path) as gateway:
         await gateway.grant(100)
         key = {"idempotency-key": "k1"}

@@ -43,7 +43,7 @@ CASES = [
          "wrong_content_type", 200),
     Case("JSON of another shape", reply({"hello": 1}), "bad_reply", 200, "body"),
     Case("a JSON string", reply('"hello"'), "bad_reply", 200, "body"),
-    Case("choices null", reply(completion(choices=None)), "bad_reply", 200, "body"),
+    Case("choices null", reply(completion(choices=None)), "error_in_reply", 200, "body"),
     Case("choices of another type", reply(completion(choices=[1])), "bad_reply", 200, "body"),
     Case("an empty body", reply(b""), "empty_reply", 200, "body"),
     Case("an empty text", reply(completion("")), "empty_reply", 200, "body"),
@@ -201,8 +201,8 @@ async def test_an_unknown_host_and_untrusted_tls_are_connect_failures(
             assert answer.json["provider"] == "c"
             (record,) = await gateway.records()
             dns, tls, _ = record.attempts
-            assert (dns.code, dns.phase) == ("connect_failed", "connect")
-            assert (tls.code, tls.phase) == ("connect_failed", "connect")
+            assert (dns.code, dns.phase) == ("host_unknown", "connect")
+            assert (tls.code, tls.phase) == ("tls_failed", "connect")
             assert tls.detail == "its TLS certificate is not trusted"
 
 

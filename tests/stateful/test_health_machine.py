@@ -6,8 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from relevo.core.errors import Fault
-from relevo.core.health import Harm
+from relevo.core.errors import Fault, Harm
 from relevo.routing.health import Health, Rules, TargetKey, Ticket
 from support.dice import dice
 from support.soak import examples

@@ -55,6 +55,7 @@ class Frames:
     done: bool
     """It ended with `[DONE]`."""
     comments: int
+    headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, text: str) -> "Frames":
@@ -136,7 +137,9 @@ class Gateway:
             assert answer.status == 200, await answer.text()
             text = await answer.text()
         assert CANARY not in text
-        return Frames.of(text)
+        frames = Frames.of(text)
+        frames.headers = {name.lower(): value for name, value in answer.headers.items()}
+        return frames
 
     async def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None

@@ -2,8 +2,7 @@
 
 import pytest
 
-from relevo.core.errors import Fault
-from relevo.core.health import Harm
+from relevo.core.errors import Fault, Harm
 from relevo.routing.health import Budget, Health, Look, Refusal, Rules, TargetKey, Ticket
 from support.dice import dice
 

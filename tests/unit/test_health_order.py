@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relevo.core.errors import Fault
-from relevo.core.health import Harm
+from relevo.core.errors import Fault, Harm
 from relevo.routing.health import Health, Rules, TargetKey, Ticket
 from support.dice import dice
 

@@ -72,7 +72,10 @@ def test_an_answer_of_unknown_price_leaves_no_cost() -> None:
         attempt = Attempt(
             number=1, provider="p", upstream_model="m", outcome=outcome, cost_nano_usd=nano_usd, phase="body"  # type: ignore[arg-type]
         )  # fmt: skip
-        return [(made.nano_usd, made.borne_by) for made in payment._costs([attempt])]
+        return [
+            (made.nano_usd, made.borne_by)
+            for made in payment._costs([attempt], attempt if outcome == "ok" else None)
+        ]
 
     assert costs("ok", None) == []
     assert costs("ok", 0) == [(0, "caller")]

@@ -138,6 +138,8 @@ def _attempt_row(attempt: Attempt) -> tuple[str | Text, ...]:
     why += [part for part in (attempt.code, attempt.upstream_code, attempt.detail) if part]
     if attempt.phase and not attempt.http_status:  # with a status the phase tells nothing more
         why.append(f"(phase {attempt.phase})")
+    if attempt.blame:
+        why.append(f"[{attempt.blame}]")
     return (
         "",
         "",
@@ -168,4 +170,6 @@ def _usd(nano_usd: int | None) -> str:
 def _print_json(records: list[RequestRecord]) -> None:
     for record in records:
         row: dict[str, Any] = msgspec.to_builtins(record)
+        for shown, attempt in zip(row["attempts"], record.attempts, strict=True):
+            shown["blame"] = attempt.blame
         click.echo(msgspec.json.encode(row).decode())

@@ -5,7 +5,7 @@ never leaves as it is: the spine turns a run of them into one of the first.
 """
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 class Code(StrEnum):
@@ -114,8 +114,11 @@ class Phase(StrEnum):
 class Fault(StrEnum):
     """What one provider did instead of answering; the `code` of an attempt. Stable names."""
 
+    HOST_UNKNOWN = "host_unknown"
+    TLS_FAILED = "tls_failed"
+    """Its certificate is not trusted, or there was no handshake."""
     CONNECT_FAILED = "connect_failed"
-    """No connection: unknown host, refused, TLS not trusted."""
+    """No connection for any other reason: refused, no route."""
     CONNECT_TIMEOUT = "connect_timeout"
     FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - a deadline's name
     """Connected, then silent until the deadline for the first token."""
@@ -126,6 +129,7 @@ class Fault(StrEnum):
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
     SERVER_ERROR = "server_error"
+    """5xx, and what passes as quickly: 408, 409, 425."""
     CREDENTIAL_REFUSED = "credential_refused"
     """The provider refused our key: the operator's fault, never a 401 to the caller."""
     QUOTA_EXHAUSTED = "quota_exhausted"
@@ -147,16 +151,104 @@ class Fault(StrEnum):
     """A bug of ours while asking this target: no fault of the provider."""
     ERROR_IN_REPLY = "error_in_reply"
     """An error inside an answer that began with status 200."""
+    BROKEN_OUTPUT = "broken_output"
+    """The model wrote what its provider could not read, a tool call mostly. Chance: once more may do."""
 
 
-BLAMES_REQUEST: Final = frozenset({Fault.REQUEST_REFUSED, Fault.CONTEXT_LENGTH_EXCEEDED, Fault.CONTENT_FILTERED})
-"""Faults by which a provider says that the request itself is wrong. 400 only when every target says so."""
+class Verdict(StrEnum):
+    """What is worth doing after a fault."""
+
+    STOP = "stop"
+    """Nothing: the one deadline is over."""
+    NEXT = "next"
+    """The next target. This one would only say the same again."""
+    SAME = "same"
+    """The next target; and this one once more, after a wait, when there is no other left."""
+
+
+class Blame(StrEnum):
+    """Whose fault it was."""
+
+    CALLER = "caller"
+    """The provider says that the request is wrong."""
+    US = "us"
+    """The operator (key, purse, model name, address, deadline) or relevo itself."""
+    PROVIDER = "provider"
+
+
+class Harm(StrEnum):
+    """What a fault says about the target's health."""
+
+    NONE = "none"
+    """Nothing: it answers, only not this request."""
+    FAILURE = "failure"
+    """Counts towards opening its breaker."""
+    COOLDOWN = "cooldown"
+    """It works and wants to be left alone for a time."""
+    ROUTE = "route"
+    """This model is not there: leave the target alone for long."""
+    KEY = "key"
+    """The key or the purse behind it: leave every target of this key alone for long."""
+
+
+class Meaning(NamedTuple):
+    """What follows from a fault."""
+
+    verdict: Verdict
+    blame: Blame
+    harm: Harm
+
+
+_THEIRS: Final = Meaning(Verdict.NEXT, Blame.PROVIDER, Harm.FAILURE)
+_THEIRS_FOR_NOW: Final = Meaning(Verdict.SAME, Blame.PROVIDER, Harm.FAILURE)
+_REQUEST: Final = Meaning(Verdict.NEXT, Blame.CALLER, Harm.NONE)
+
+MEANING: Final[dict[Fault, Meaning]] = {
+    Fault.HOST_UNKNOWN: Meaning(Verdict.NEXT, Blame.US, Harm.FAILURE),
+    Fault.TLS_FAILED: _THEIRS,
+    Fault.CONNECT_FAILED: _THEIRS_FOR_NOW,
+    Fault.CONNECT_TIMEOUT: _THEIRS_FOR_NOW,
+    Fault.FIRST_TOKEN_TIMEOUT: _THEIRS,
+    Fault.IDLE_TIMEOUT: _THEIRS,
+    Fault.TOTAL_TIMEOUT: Meaning(Verdict.STOP, Blame.US, Harm.NONE),
+    Fault.CONNECTION_LOST: _THEIRS_FOR_NOW,
+    Fault.RATE_LIMITED: Meaning(Verdict.SAME, Blame.PROVIDER, Harm.COOLDOWN),
+    Fault.OVERLOADED: _THEIRS_FOR_NOW,
+    Fault.SERVER_ERROR: _THEIRS_FOR_NOW,
+    Fault.CREDENTIAL_REFUSED: Meaning(Verdict.NEXT, Blame.US, Harm.KEY),
+    Fault.QUOTA_EXHAUSTED: Meaning(Verdict.NEXT, Blame.US, Harm.KEY),
+    Fault.MODEL_NOT_FOUND: Meaning(Verdict.NEXT, Blame.US, Harm.ROUTE),
+    Fault.REQUEST_REFUSED: _REQUEST,
+    Fault.CONTEXT_LENGTH_EXCEEDED: _REQUEST,
+    Fault.CONTENT_FILTERED: _REQUEST,
+    Fault.NOT_JSON: _THEIRS,
+    Fault.WRONG_CONTENT_TYPE: _THEIRS,
+    Fault.BAD_REPLY: _THEIRS,
+    Fault.EMPTY_REPLY: _THEIRS,
+    Fault.USAGE_MISSING: _THEIRS,
+    Fault.REPLY_TOO_LARGE: _THEIRS,
+    Fault.UNEXPECTED_STATUS: _THEIRS,
+    Fault.INTERNAL: Meaning(Verdict.NEXT, Blame.US, Harm.NONE),
+    Fault.ERROR_IN_REPLY: _THEIRS_FOR_NOW,
+    Fault.BROKEN_OUTPUT: Meaning(Verdict.SAME, Blame.PROVIDER, Harm.NONE),
+}
+if MEANING.keys() != set(Fault):  # a fault without a meaning cannot be imported
+    raise AssertionError(set(Fault) ^ MEANING.keys())
 
 
 class UpstreamError(Exception):
     """One attempt failed. Carries facts only; `detail` is in our words and holds no text of the provider.
 
     A provider's own message may repeat the prompt or our key, so of it only a short structured code is kept.
+
+    Args:
+        fault: What happened.
+        detail: More of it, in our words.
+        http_status: Status of the answer, where there was one.
+        upstream_code: The provider's own code, where it is short and structured.
+        retry_after_s: How long the provider wants to be left alone, in seconds. None: it does not say.
+        repeatable: False: asking this target again is of no use, whatever the fault is worth otherwise (the
+            provider says so, no wait makes the request smaller, or a part of the answer had come).
     """
 
     def __init__(
@@ -166,14 +258,34 @@ class UpstreamError(Exception):
         detail: str = "",
         http_status: int | None = None,
         upstream_code: str | None = None,
+        retry_after_s: float | None = None,
+        repeatable: bool = True,
     ) -> None:
         super().__init__(fault.value)
         self.fault = fault
         self.detail = detail
         self.http_status = http_status
         self.upstream_code = upstream_code
+        self.retry_after_s = retry_after_s
+        self.repeatable = repeatable
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is worth doing now."""
+        verdict = MEANING[self.fault].verdict
+        return Verdict.NEXT if verdict is Verdict.SAME and not self.repeatable else verdict
+
+    @property
+    def blame(self) -> Blame:
+        """Whose fault it was."""
+        return MEANING[self.fault].blame
+
+    @property
+    def harm(self) -> Harm:
+        """What it says about the target's health."""
+        return MEANING[self.fault].harm
 
     @property
     def blames_request(self) -> bool:
-        """Whether the provider says that the request is wrong, and not that it could not answer."""
-        return self.fault in BLAMES_REQUEST
+        """Whether the provider says that the request is wrong. 400 only when every target says so."""
+        return self.blame is Blame.CALLER

@@ -1,11 +1,13 @@
 """What is written down of a request and of each try, and who may watch. No prompt, no answer, no key."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
+from relevo.core.errors import MEANING, Blame, Fault
 from relevo.core.types import Usage
 
 Outcome = Literal["ok", "failed", "skipped"]
+_FAULTS: Final = frozenset(fault.value for fault in Fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,11 @@ class Attempt:
     """The provider gave no final count: the usage is our estimate."""
     cost_nano_usd: int | None = None
     """None: the price is not known."""
+
+    @property
+    def blame(self) -> Blame | None:
+        """Whose fault a failed try was. None: nobody's, it answered, was passed over or was broken off."""
+        return MEANING[Fault(self.code)].blame if self.code in _FAULTS else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

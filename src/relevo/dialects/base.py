@@ -8,6 +8,17 @@ from relevo.core.errors import Fault, UpstreamError
 from relevo.core.events import Event
 from relevo.core.secret import Secret
 from relevo.core.types import Call, Target
+from relevo.dialects.prose import Words
+from relevo.dialects.retry_after import Header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorTable:
+    """What one provider means by its errors. Words come before codes, codes before statuses."""
+
+    codes: Mapping[str, Fault] = field(default_factory=dict)
+    statuses: Mapping[int, Fault] = field(default_factory=dict)
+    words: tuple[Words, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +37,8 @@ class Profile:
     """Whether any of its models takes pictures."""
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     """What a stream does when its caller leaves: `drain` reads on where a cancelled call is billed in full."""
-    error_codes: Mapping[str, Fault] = field(default_factory=dict)
-    """What this provider's own error codes mean, where they differ from the dialect's."""
+    errors: ErrorTable = ErrorTable()
+    """What this provider means by a status or a code, where it differs from the dialect's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +90,18 @@ class Dialect(Protocol):
             UpstreamError: It is an error, or not what the dialect promises.
         """
 
-    def decode_error(self, http_status: int, body: bytes, profile: Profile) -> UpstreamError:
-        """What an answer of another status means. Never raises, whatever the body holds."""
+    def decode_error(
+        self, http_status: int, body: bytes, profile: Profile, header: Header, wall_s: float
+    ) -> UpstreamError:
+        """What an answer of another status means. Never raises, whatever body and headers hold.
+
+        Args:
+            http_status: Its status.
+            body: Its body, as far as it was read.
+            profile: Facts about the provider.
+            header: Its headers: one by its lower-case name, empty where there is none.
+            wall_s: Now, in seconds since 1970, for a wait that is given as a date.
+        """
 
     def events(self, profile: Profile) -> EventDecoder:
         """A decoder for one streamed answer."""

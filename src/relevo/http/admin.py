@@ -11,7 +11,7 @@ from relevo.core.errors import CallerGone, Code, GatewayError
 from relevo.core.ids import request_id
 from relevo.core.ledger import StoreUnavailable
 from relevo.http.admin_api import AdminApi
-from relevo.http.errors import error_response
+from relevo.http.errors import error_json, error_response
 from relevo.http.messages import Receive, Request, Response, Scope, Send
 from relevo.http.texts import Locale
 
@@ -78,13 +78,7 @@ class AdminApp:
         except Exception:  # noqa: BLE001 - the edge: a bug becomes a fixed text and a line in the log
             _log.exception("bug while answering %s", request.id)
             error = GatewayError(Code.INTERNAL_ERROR)
-        return error_response(
-            error,
-            request.id,
-            locale=state.locale,
-            accept_language=request.header(b"accept-language"),
-            demo=state.demo,
-        )
+        return error_response(error, error_json(error, request, locale=state.locale, demo=state.demo))
 
     def _let_in(self, request: Request) -> None:
         if not request.path.startswith(_API):

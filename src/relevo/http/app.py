@@ -148,13 +148,7 @@ class HttpApp:
         except Exception:  # noqa: BLE001 - the edge: a bug becomes a fixed text and a line in the log
             _log.exception("bug while answering %s", request.id)
             error = GatewayError(Code.INTERNAL_ERROR)
-        body = error_json(
-            error,
-            request.id,
-            locale=state.locale,
-            accept_language=request.header(b"accept-language"),
-            demo=state.chat.demo,
-        )
+        body = error_json(error, request, locale=state.locale, demo=state.chat.demo)
         if talk.stream.opened:
             await talk.stream.error(body)
             return None

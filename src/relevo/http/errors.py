@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from relevo.core.errors import Code, GatewayError
 from relevo.http.chat_answer import attempts_json, credits_json, encode, moment
-from relevo.http.messages import Response
+from relevo.http.messages import Request, Response
 from relevo.http.texts import Locale, choose_locale, text_of
 
 _RETRY_AFTER_S: Final = 2
@@ -19,17 +19,19 @@ _HEADERS: Final[dict[Code, tuple[tuple[bytes, bytes], ...]]] = {
     Code.INVALID_TOKEN: _CHALLENGE,
     Code.TOKEN_EXPIRED: _CHALLENGE,
 }
-_SHOWN: Final[dict[str, Callable[[Any], Any]]] = {"attempts": attempts_json, "resets_at": moment, "credits": credits_json}
+_SHOWN: Final[dict[str, Callable[[Any], Any]]] = {
+    "attempts": attempts_json,
+    "resets_at": moment,
+    "credits": credits_json,
+}
 
 
-def error_json(
-    error: GatewayError, request_id: str, *, locale: Locale, accept_language: str, demo: bool
-) -> dict[str, Any]:
+def error_json(error: GatewayError, request: Request, *, locale: Locale, demo: bool) -> dict[str, Any]:
     """An error as callers get it. Its text comes from the table of texts alone, never from an exception."""
     body: dict[str, Any] = {
-        "error": text_of(error, choose_locale(error, locale, accept_language)),
+        "error": text_of(error, choose_locale(error, locale, request.header(b"accept-language"))),
         "code": error.code.value,
-        "request_id": request_id,
+        "request_id": request.id,
     }
     for name, value in error.extra.items():
         body[name] = _SHOWN[name](value) if name in _SHOWN else value

@@ -183,8 +183,8 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "en": "The body must be JSON: send the header Content-Type: application/json.",
     },
     "loop_detected": {
-        "es": "La petición ha pasado ya por {limit} relevos: corrige el «base_url» que apunta de vuelta a relevo.",
-        "en": 'The request has come through {limit} relevos already: mend the "base_url" that points back to relevo.',
+        "es": "La petición ha pasado por {limit} relevos: corrige el «base_url» que apunta de vuelta a relevo.",
+        "en": 'The request came through {limit} relevos: mend the "base_url" that points back to relevo.',
     },
     "stream_cut": {
         "es": "La respuesta se cortó a la mitad: lo recibido no está completo. Vuelve a intentarlo.",

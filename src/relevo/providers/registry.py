@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from relevo.config.load import Config
 from relevo.config.problems import Report, did_you_mean
 from relevo.config.schema import Provider as ProviderSection
-from relevo.core.errors import Fault
 from relevo.core.net import is_loopback
 from relevo.core.secret import Secret
 from relevo.dialects.base import Dialect, Profile
 from relevo.dialects.openai_chat import OpenAIChat
+from relevo.providers import error_tables
 from relevo.providers.models import RETIRED, successor
 
 DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (OpenAIChat(),)}
@@ -43,15 +43,6 @@ class Provider:
         return bool(self.api_key) or not self.needs_key
 
 
-_QWEN_CODES: Final = {
-    # help.aliyun.com/model-studio/error-code, 2026-11: a quota in tokens per minute, not an empty purse
-    "insufficient_quota": Fault.RATE_LIMITED,
-    "Arrearage": Fault.QUOTA_EXHAUSTED,
-    "AllocationQuota.FreeTierOnly": Fault.QUOTA_EXHAUSTED,
-    "data_inspection_failed": Fault.CONTENT_FILTERED,
-    "DataInspectionFailed": Fault.CONTENT_FILTERED,
-}
-
 BUILT_IN: Final[dict[str, Provider]] = {
     row.name: row
     for row in (
@@ -59,12 +50,13 @@ BUILT_IN: Final[dict[str, Provider]] = {
             name="gemini",
             base_url="https://generativelanguage.googleapis.com/v1beta/openai",
             key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+            profile=Profile(errors=error_tables.GEMINI),
         ),
         Provider(
             name="qwen",
             base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
             key_variables=("DASHSCOPE_API_KEY", "QWEN_API_KEY"),
-            profile=Profile(error_codes=_QWEN_CODES),
+            profile=Profile(errors=error_tables.QWEN),
         ),
         Provider(
             name="deepseek",
@@ -82,27 +74,43 @@ BUILT_IN: Final[dict[str, Provider]] = {
             name="anthropic",
             base_url="https://api.anthropic.com/v1",
             key_variables=("ANTHROPIC_API_KEY",),
-            profile=Profile(seed_field=None),
+            profile=Profile(seed_field=None, errors=error_tables.ANTHROPIC),
         ),
         Provider(
             name="mistral",
             base_url="https://api.mistral.ai/v1",
             key_variables=("MISTRAL_API_KEY",),
-            profile=Profile(seed_field="random_seed", stream_options=False),
+            profile=Profile(seed_field="random_seed", stream_options=False, errors=error_tables.MISTRAL),
         ),
         Provider(
             name="groq",
             base_url="https://api.groq.com/openai/v1",
             key_variables=("GROQ_API_KEY",),
-            profile=Profile(max_tokens_field="max_completion_tokens"),
+            profile=Profile(max_tokens_field="max_completion_tokens", errors=error_tables.GROQ),
         ),
-        Provider(name="xai", base_url="https://api.x.ai/v1", key_variables=("XAI_API_KEY",)),
-        Provider(name="openrouter", base_url="https://openrouter.ai/api/v1", key_variables=("OPENROUTER_API_KEY",)),
-        Provider(name="together", base_url="https://api.together.xyz/v1", key_variables=("TOGETHER_API_KEY",)),
+        Provider(
+            name="xai",
+            base_url="https://api.x.ai/v1",
+            key_variables=("XAI_API_KEY",),
+            profile=Profile(errors=error_tables.XAI),
+        ),
+        Provider(
+            name="openrouter",
+            base_url="https://openrouter.ai/api/v1",
+            key_variables=("OPENROUTER_API_KEY",),
+            profile=Profile(errors=error_tables.OPENROUTER),
+        ),
+        Provider(
+            name="together",
+            base_url="https://api.together.xyz/v1",
+            key_variables=("TOGETHER_API_KEY",),
+            profile=Profile(errors=error_tables.TOGETHER),
+        ),
         Provider(
             name="fireworks",
             base_url="https://api.fireworks.ai/inference/v1",
             key_variables=("FIREWORKS_API_KEY",),
+            profile=Profile(errors=error_tables.FIREWORKS),
         ),
         Provider(name="ollama", base_url="http://127.0.0.1:11434/v1", needs_key=False),
     )
@@ -162,7 +170,9 @@ def _from_section(name: str, section: ProviderSection, report: Report) -> Provid
         _check_url(base_url, report, (*path, "base_url"))
     if len(report.at("error")) > errors or dialect is None or base_url is None:
         return None
-    row = built_in or Provider(name=name, base_url=base_url, needs_key=section.api_key is not None)
+    row = built_in or Provider(
+        name=name, base_url=base_url, needs_key=section.api_key is not None, profile=_profile_at(base_url)
+    )
     key = Secret(section.api_key) if section.api_key else None
     provider = replace(row, base_url=base_url, dialect=dialect, api_key=key)
     if not provider.ready:
@@ -170,6 +180,12 @@ def _from_section(name: str, section: ProviderSection, report: Report) -> Provid
         fix = "its variable is empty" if written else f'write api_key = "${{{row.key_variables[0]}}}"'
         report.add("warning", (*path, "api_key"), f"no key, so {name} is passed over: {fix}")
     return provider
+
+
+def _profile_at(base_url: str) -> Profile:
+    """Facts by address: a built-in provider under another name, for a second key, is still itself."""
+    same = (row.profile for row in BUILT_IN.values() if row.base_url == base_url.rstrip("/"))
+    return next(same, Profile())
 
 
 def _check_url(base_url: str, report: Report, path: tuple[str, ...]) -> None:

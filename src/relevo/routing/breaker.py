@@ -5,7 +5,7 @@ from math import inf
 from random import Random
 from typing import Final, Literal
 
-from relevo.core.health import Harm
+from relevo.core.errors import Harm
 from relevo.routing.health_rules import Rules
 from relevo.routing.window import Window
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal
 
-from relevo.core.errors import Fault
-from relevo.core.health import Harm
+from relevo.core.errors import Fault, Harm
 from relevo.routing import speed
 from relevo.routing.breaker import Pass
 from relevo.routing.budget import Budget

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relevo.core.health import Harm
+from relevo.core.errors import Harm
 
 _DOUBLINGS_MAX = 16
 """Beyond this every ladder has long reached its top; a power of it is still a small number."""

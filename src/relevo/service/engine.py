@@ -86,5 +86,3 @@ def _credential(provider: Provider) -> str:
     """A name for an address with a key: what is known of its health ends when either changes."""
     key = provider.api_key.reveal() if provider.api_key else ""
     return hashlib.sha256(f"{provider.base_url}\0{key}".encode()).hexdigest()[:16]
-
-

@@ -25,7 +25,7 @@ _OK: Final = 200
 
 
 class Exchange:
-    """An answer that is being read. A context manager: left by an error, its connection is closed; else it is kept."""
+    """An answer that is being read. A context manager: left by an error, it closes the connection."""
 
     def __init__(self, reply: WireReply, target: Target, provider: Provider, watch: Watch) -> None:
         self._reply = reply
@@ -89,7 +89,8 @@ class Exchange:
         body = b""
         while len(body) < _ERROR_BYTES_MAX and (chunk := await self._reply.read()):
             body += chunk
-        return self._dialect.decode_error(self._reply.http_status, body, self._provider.profile)
+        reply, profile = self._reply, self._provider.profile
+        return self._dialect.decode_error(reply.http_status, body, profile, reply.header, self._watch.wall_s())
 
     async def _plain(self) -> list[Event]:
         """A whole answer at once."""

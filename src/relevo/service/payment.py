@@ -199,7 +199,8 @@ class Payment:
         Args:
             attempts: All tries.
             served: The one whose content was delivered.
-            left: The caller left; else the answer broke off, and a fixed price, which is for a whole one, is not due.
+            left: The caller left. Else the answer broke off, and a fixed price, which is for a whole one, is not
+                due.
 
         Raises:
             GatewayError: `unavailable`.

@@ -16,7 +16,6 @@ from typing import Final
 from relevo.core.errors import Code, Fault, GatewayError, Phase, UpstreamError, Verdict
 from relevo.core.record import Attempt
 from relevo.core.types import Call, Completion, Target
-from relevo.providers.capabilities import larger_window
 from relevo.routing.estimate import images_in
 from relevo.routing.health import Refusal, Ticket
 from relevo.routing.plan import Plan, Step
@@ -121,7 +120,7 @@ class Relay:
     async def _first(self, turn: _Turn, following: _Turn | None) -> Served | None:
         """A target's turn has come. `following` is the next that could be asked. None: there is none."""
         last = following is None
-        skipped = turn.step.skipped or self._pointless(turn)
+        skipped = turn.step.skipped or self._pointless()
         if skipped is not None:
             self._skip(turn, skipped)
             return None
@@ -162,7 +161,7 @@ class Relay:
             return await self._ask(turn, last=False)
 
         def late() -> bool:
-            if turn.answering or other.tries or self._pointless(other):
+            if turn.answering or other.tries or self._pointless():
                 return False
             return engine.budget.take(engine.key_of(other.target), engine.clock.now_s())
 
@@ -263,15 +262,10 @@ class Relay:
                 return turn
         return None
 
-    def _pointless(self, turn: _Turn) -> str | None:
+    def _pointless(self) -> str | None:
         """Why a first try of a target would be in vain now."""
         if self._ends_at_s - self.engine.clock.now_s() < self._left_s_min():
             return "deadline"
-        for earlier in self._turns:
-            error = earlier.error
-            if error is not None and error.fault is Fault.CONTEXT_LENGTH_EXCEEDED:
-                if not larger_window(turn.target, earlier.target):
-                    return "context_length"
         return None
 
     def _left_s_min(self) -> float:
@@ -303,7 +297,7 @@ class Relay:
         """
         if self.delivered is not None:
             raise self._stream_cut()
-        extra = {"attempts": self.visit.attempts}
+        extra: dict[str, object] = {"attempts": self.visit.attempts}
         failures = [turn.error for turn in self._turns if turn.error is not None]
         if not failures:
             self._shed(extra)

@@ -39,7 +39,7 @@ class AiohttpReply:
         try:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamError(Fault.CONNECTION_LOST, detail=type(error).__name__) from error
+            raise UpstreamError(Fault.CONNECTION_LOST, detail=type(error).__name__, repeatable=False) from error
 
     def release(self) -> None:
         """See `WireReply.release`. A stream's end marker comes just before the end of its body."""
@@ -107,7 +107,7 @@ class AiohttpTransport:
                 method, url, headers=headers, data=body, allow_redirects=False, trace_request_ctx=on_phase
             )
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
-            raise UpstreamError(Fault.CONNECT_FAILED, detail=_reason(error)) from error
+            raise UpstreamError(_fault(error), detail=_reason(error)) from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise UpstreamError(Fault.CONNECTION_LOST, detail=_reason(error)) from error
         on_phase(Phase.FIRST_EVENT)
@@ -126,6 +126,14 @@ async def _connected(_session: aiohttp.ClientSession, context: SimpleNamespace, 
 
 async def _sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
     context.trace_request_ctx(Phase.HEADERS)
+
+
+def _fault(error: BaseException) -> Fault:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Fault.HOST_UNKNOWN
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
+        return Fault.TLS_FAILED
+    return Fault.CONNECT_FAILED
 
 
 def _reason(error: BaseException) -> str:

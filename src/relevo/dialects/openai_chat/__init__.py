@@ -10,10 +10,11 @@ from relevo.core.events import Event
 from relevo.core.secret import Secret
 from relevo.core.types import Call, Target
 from relevo.dialects.base import EventDecoder, Profile, WireRequest
-from relevo.dialects.openai_chat.errors import classify
+from relevo.dialects.openai_chat.errors import Envelope, classify
 from relevo.dialects.openai_chat.reply import decode_reply
 from relevo.dialects.openai_chat.request import encode_request
 from relevo.dialects.openai_chat.stream import StreamDecoder
+from relevo.dialects.retry_after import Header
 
 
 class OpenAIChat:
@@ -38,9 +39,11 @@ class OpenAIChat:
         """See `Dialect.decode_reply`."""
         return decode_reply(body, profile)
 
-    def decode_error(self, http_status: int, body: bytes, profile: Profile) -> UpstreamError:
+    def decode_error(
+        self, http_status: int, body: bytes, profile: Profile, header: Header, wall_s: float
+    ) -> UpstreamError:
         """See `Dialect.decode_error`."""
-        return classify(http_status, body, profile)
+        return classify(Envelope(http_status, header, wall_s), body, profile)
 
     def events(self, profile: Profile) -> EventDecoder:
         """See `Dialect.events`."""

@@ -17,7 +17,7 @@ from relevo.core.events import (
     UsageSeen,
 )
 from relevo.dialects.base import Profile
-from relevo.dialects.openai_chat.errors import from_error_object
+from relevo.dialects.openai_chat.errors import inside_ok
 from relevo.dialects.openai_chat.usage import finish_reason, usage
 
 
@@ -85,25 +85,10 @@ def _unknown_shape(data: bytes, profile: Profile) -> UpstreamError:
         return _not_json(data)  # the type was wrong before the syntax was
     wrapped = decoded[0] if isinstance(decoded, list) and decoded else decoded
     if isinstance(wrapped, dict) and (wrapped.get("error") or ("code" in wrapped and "message" in wrapped)):
-        return _error_in_reply(wrapped, profile)
+        return inside_ok(wrapped, profile)
+    if isinstance(wrapped, dict) and "choices" in wrapped and wrapped["choices"] is None:  # OpenRouter: it passes
+        return UpstreamError(Fault.ERROR_IN_REPLY, detail="choices is null", http_status=200)
     return UpstreamError(Fault.BAD_REPLY, detail=f"JSON without choices, {len(data)} bytes")
-
-
-def _error_in_reply(decoded: Any, profile: Profile) -> UpstreamError:
-    """An error inside a 200: its code counts where it is known, else it is a failed answer."""
-    error = from_error_object(decoded, _embedded_status(decoded), profile)
-    fault = Fault.ERROR_IN_REPLY if error.fault is Fault.UNEXPECTED_STATUS else error.fault
-    return UpstreamError(fault, http_status=200, upstream_code=error.upstream_code, detail="an error inside a 200")
-
-
-def _embedded_status(decoded: Any) -> int:
-    """The HTTP status that an error inside a 200 names as its `code` (OpenRouter, Gemini), else 200."""
-    error = decoded.get("error") if isinstance(decoded, dict) else None
-    if isinstance(error, dict):
-        for key in ("code", "status_code"):
-            if isinstance(error.get(key), int) and 400 <= error[key] <= 599:  # noqa: PLR2004
-                return int(error[key])
-    return 200
 
 
 def _events(parsed: _Body) -> Iterator[Event]:

@@ -7,7 +7,7 @@ from typing import Final
 from relevo.core.errors import Fault, UpstreamError
 from relevo.core.events import End, Event
 from relevo.dialects.base import Profile
-from relevo.dialects.openai_chat.errors import classify
+from relevo.dialects.openai_chat.errors import decoded, inside_ok
 from relevo.dialects.openai_chat.reply import decode_chunk, describe
 from relevo.dialects.sse import LineTooLong, SseEvent, SseParser
 
@@ -49,16 +49,12 @@ class StreamDecoder:
 
     def _named_error(self, event: SseEvent) -> UpstreamError:
         """`event: error`, with DashScope's status in a comment."""
-        status = 200
+        status = None
         for comment in event.comments:
             match = _STATUS_COMMENT.search(comment)
             if match:
                 status = int(match.group(1))
-        error = classify(status, event.data, self._profile)
-        fault = Fault.ERROR_IN_REPLY if error.fault is Fault.UNEXPECTED_STATUS else error.fault
-        return UpstreamError(
-            fault, http_status=200, upstream_code=error.upstream_code, detail="an error event inside a 200"
-        )
+        return inside_ok(decoded(event.data), self._profile, status)
 
     def _read_stray(self, text: bytes) -> None:
         """Lines outside of any event: Gemini's bare JSON error, or a page of HTML sent as a stream."""

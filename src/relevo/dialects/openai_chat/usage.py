@@ -10,21 +10,39 @@ _TOKENS_MAX: Final = 2**31
 _FINISH: Final[dict[str, FinishReason]] = {
     "stop": "stop",
     "eos": "stop",
+    "eos_token": "stop",
+    "complete": "stop",
     "end_turn": "stop",
     "stop_sequence": "stop",
     "length": "length",
     "max_tokens": "length",
     "model_length": "length",
+    "model_context_window_exceeded": "length",
     "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "tool_call": "tool_calls",
     "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    "content_filtered": "content_filter",
-    "sensitive": "content_filter",
-}
+    **dict.fromkeys(
+        (
+            "content_filter", "content_filtered", "sensitive", "safety", "recitation", "blocklist",
+            "prohibited_content", "spii", "language", "image_safety", "refusal", "guardrail_intervened",
+        ),
+        "content_filter",
+    ),
+}  # fmt: skip
 
-_FAILED: Final = frozenset({"error", "insufficient_system_resource", "network_error", "timeout"})
-"""Reasons by which a provider says that it gave up (DeepSeek, Mistral and others, 2026-11)."""
-
+_FAILED: Final[dict[str, Fault]] = {
+    # Reasons by which a provider says that it gave up (DeepSeek, Mistral, OpenRouter and others, 2026-11).
+    **dict.fromkeys(("error", "insufficient_system_resource", "network_error", "timeout"), Fault.ERROR_IN_REPLY),
+    # ... or that the model wrote what it could not read.
+    **dict.fromkeys(
+        (
+            "malformed_function_call", "malformed_response", "unexpected_tool_call", "malformed_model_output",
+            "malformed_tool_use",
+        ),
+        Fault.BROKEN_OUTPUT,
+    ),
+}  # fmt: skip
 
 _WRITTEN: Final = ("cache_write_tokens", "cache_creation_input_tokens")
 """Input put into the cache: OpenRouter's and Qwen's names for it (their API references, 2026-11)."""
@@ -40,7 +58,9 @@ def finish_reason(raw: Any) -> FinishReason | None:
         return None
     name = raw.lower()
     if name in _FAILED:
-        raise UpstreamError(Fault.ERROR_IN_REPLY, detail="the provider gave up on its answer", upstream_code=name)
+        raise UpstreamError(
+            _FAILED[name], detail="the provider gave up on its answer", http_status=200, upstream_code=name
+        )
     return _FINISH.get(name, "stop")
 
 

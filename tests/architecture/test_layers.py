@@ -31,6 +31,7 @@ ONE_DOOR: Final = {
         "http/app.py",
         "http/admin.py",
         "http/webhooks.py",
+        "service/attempt.py",
         "service/chat.py",
         "service/payment.py",
         "store/record_writer.py",

@@ -73,7 +73,7 @@ BAD: list[tuple[Any, str, str]] = [
         "invalid_request",
         "tools[0].function",
     ),
-    ({"prompt": "x", "stream": True}, "invalid_request", "stream"),
+    ({"prompt": "x", "stream": "yes"}, "invalid_request", "stream"),
     ({"prompt": "x", "taskType": "t"}, "unknown_task", "taskType"),
     ({"prompt": "x", "taskType": "__proto__"}, "unknown_task", "taskType"),
     ({"prompt": "x", "provider": "nobody"}, "unknown_provider", "provider"),

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -152,8 +153,8 @@ async def test_a_row_that_cannot_be_written_takes_no_other_along(tmp_path: Path)
     """A row that the schema refuses is counted and logged; its neighbours are kept."""
     path = tmp_path / "r.db"
     async with writing(path) as writer:
-        for number in (1, 1, 2):
-            writer.request_finished(record(number))
+        for row in (record(1), replace(record(3), charged_micro=-1), record(2)):
+            writer.request_finished(row)
 
     assert [row.id for row in await read(path)] == ["req_0001", "req_0002"]
     assert (writer.dropped, writer.healthy) == (1, True)

@@ -21,6 +21,8 @@ _THROTTLE_S: Final = 120
 _THROTTLE_BUCKETS: Final = 12
 _ACCEPTS_FACTOR: Final = 2
 _PASS_EVERY_S: Final = 1.0
+_THROTTLE_CALLS_MIN: Final = 10
+"""Fewer calls than this in two minutes are no storm, whatever share of them fails."""
 
 
 class Limit:
@@ -98,6 +100,8 @@ class Throttle:
     def turns_away(self, now_s: float) -> bool:
         """Whether a call that wants to begin is turned away. It is counted either way, by `wanted`."""
         requests, accepts = self._window.counts(now_s)
+        if requests < _THROTTLE_CALLS_MIN:
+            return False
         share = (requests - _ACCEPTS_FACTOR * accepts) / (requests + 1)
         return now_s < self.next_s and self._random.random() < share
 

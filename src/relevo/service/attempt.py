@@ -128,11 +128,18 @@ class Try:
         return {
             "outcome": "ok",
             "http_status": 200,
-            "detail": _renamed(completion.response_model, self._order.target),
+            "detail": self._renamed(completion.response_model),
             "usage": completion.usage,
             "usage_estimated": completion.usage_estimated,
             "cost_nano_usd": self._cost(completion.usage),
         }
+
+    def _renamed(self, response_model: str) -> str | None:
+        """What to note where another model answered than the one that was asked, and is paid for."""
+        answered = self._engine.redactor.clean(response_model.removeprefix("models/"))
+        if answered.startswith(self._order.target.upstream_model) or not _MODEL.fullmatch(answered):
+            return None
+        return f"answered as {answered}"
 
     def _failed(self, error: UpstreamError) -> dict[str, Any]:
         self._ticket.failed(
@@ -173,14 +180,6 @@ class Try:
             **note,
         )
         self._visit.attempts.append(self.note)
-
-
-def _renamed(response_model: str, target: Target) -> str | None:
-    """What to note where a provider says that another model answered. It is paid for as the one that was asked."""
-    answered = response_model.removeprefix("models/")
-    if not answered or answered.startswith(target.upstream_model) or not _MODEL.fullmatch(answered):
-        return None
-    return f"answered as {answered}"
 
 
 def _without_secrets(completion: Completion, redactor: Redactor) -> Completion:

@@ -196,6 +196,7 @@ class ChatService:
         visit.task = plan.task.name
         permit(visit.principal, plan.task.name)
         call, ignored = prepare(wish, plan.task)
+        caller.restarts = wish.on_cut_restart or plan.task.restarts
         if once is None:
             return await self._answer(visit, _Work(plan, call, tuple(ignored), None), caller)
         claimed = await self.wallet.claim(once.claim)

@@ -34,6 +34,11 @@ _RESTED: Final = ("breaker_open", "cooling", "busy", "throttled")
 """Why a target that could answer is left alone for now."""
 
 
+_PASSING: Final = frozenset({None, 408, 409, 425, 429, 502, 503, 504, 529})
+"""Statuses that may be gone in a moment (FAULTS §4.2); None: the connection failed before there was one. A plain
+500 is not among them: its cause is the request as often as not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A whole answer and who gave it."""
@@ -52,6 +57,8 @@ class _Turn:
     watch: Watch | None = None
     """How far its last try has come."""
     refusal: Refusal | None = None
+    asked_last: bool = False
+    """It was refused although nobody else was left."""
 
     @property
     def target(self) -> Target:
@@ -66,6 +73,11 @@ class _Turn:
     def answering(self) -> bool:
         """It has begun to answer."""
         return self.watch is not None and self.watch.phase is Phase.BODY
+
+    @property
+    def passing(self) -> bool:
+        """What it failed by may be gone in a moment."""
+        return self.watch is not None and self.watch.http_status in _PASSING
 
     @property
     def repeatable(self) -> bool:
@@ -135,23 +147,31 @@ class Relay:
     async def _again(self) -> Served | None:
         """Nobody answered at first. Whoever may have recovered is asked again; somebody is always asked."""
         if not any(turn.tries for turn in self._turns):
-            rested = [turn for turn in self._turns if turn.refusal is not None]
+            rested = [turn for turn in self._turns if turn.refusal is not None and not turn.asked_last]
             rested.sort(key=lambda turn: turn.refusal.until_s or 0.0 if turn.refusal else 0.0)
             for turn in rested[:1]:
                 served = await self._ask(turn, last=True)
                 if served is not None:
                     return served
         for turn in self._turns:
-            if not turn.repeatable or turn.error is None:
-                continue
-            wait_s = turn.error.retry_after_s
-            if wait_s is None:
-                wait_s = random.uniform(0, _BACKOFF_S)  # noqa: S311 - spreads load, hides nothing
-            if wait_s <= self.engine.retries.last_wait_s:
+            wait_s = self._second_wait_s(turn)
+            if wait_s is not None:
                 served = await self._repeat(turn, wait_s, last=True)
                 if served is not None:
                     return served
         return None
+
+    def _second_wait_s(self, turn: _Turn) -> float | None:
+        """After what time a target is asked a second time, as nobody else answered. None: it is not.
+
+        It must have named a time, or be the only one that the task has: several that fail at once are left alone.
+        """
+        if not turn.repeatable or turn.error is None:
+            return None
+        wait_s = turn.error.retry_after_s
+        if wait_s is None and turn.passing and len(self.plan.task.targets) == 1:
+            return random.uniform(0, _BACKOFF_S)  # noqa: S311 - spreads load, hides nothing
+        return None if wait_s is None or wait_s > self.engine.retries.last_wait_s else wait_s
 
     async def _hedged(self, turn: _Turn, other: _Turn) -> Served | None:
         """Ask a target, and another beside it if the first is later than it mostly is and the task allows it."""
@@ -186,7 +206,7 @@ class Relay:
         """One try. None: it did not answer, and somebody else may."""
         ticket = await self._enter(turn, last=last)
         if isinstance(ticket, Refusal):
-            turn.refusal = ticket
+            turn.refusal, turn.asked_last = ticket, last
             self._skip(turn, ticket.reason, ticket.until_s, ticket.cause)
             return None
         await self._announce(turn.target)

@@ -32,6 +32,7 @@ ONE_DOOR: Final = {
         "http/admin.py",
         "http/webhooks.py",
         "service/chat.py",
+        "service/health_watch.py",
         "service/payment.py",
         "store/record_writer.py",
         "store/sqlite.py",

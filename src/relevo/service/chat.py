@@ -21,6 +21,7 @@ from relevo.ledger.wallet import Wallet
 from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
 from relevo.providers.registry import Provider
 from relevo.routing.estimate import images_in
+from relevo.routing.health import Health
 from relevo.routing.plan import Plan, choose_task, make_plan
 from relevo.routing.tasks import Task
 from relevo.service.attempt import run_attempt
@@ -62,6 +63,7 @@ class Ports:
     ledger: Ledger
     wallet: Wallet
     limiter: Limiter
+    health: Health
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

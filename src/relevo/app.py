@@ -9,7 +9,6 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from random import SystemRandom
 
 from relevo.auth.admin_token import AdminGate
 from relevo.auth.api_keys import ApiKeyVerifier, Authenticator
@@ -27,8 +26,9 @@ from relevo.http.admin import AdminApp, AdminState
 from relevo.http.admin_api import AdminApi
 from relevo.http.app import HttpApp, State
 from relevo.http.server import Listener, ListenError, bind
-from relevo.routing.health import Budget, Health, Rules
+from relevo.routing.health import Budget
 from relevo.service.chat import ChatService, Ports, Settings
+from relevo.service.health_watch import HealthWatch
 from relevo.service.office import Office
 from relevo.service.queues import Queues
 from relevo.setup import Setup, issuers_of, set_up
@@ -45,6 +45,7 @@ from relevo.wiring import (
     make_webhooks,
     not_alone,
     open_books,
+    rules_of,
     user_limits,
 )
 
@@ -107,8 +108,16 @@ class Server:
             )
         self._demo = DemoApp(secrets.token_urlsafe(16), spanish=file.server.locale == "es") if setup.demo else None
         self._transport = AiohttpTransport()
-        self._health, self._budget, self._queues = Health(Rules(), SystemRandom()), Budget(), Queues()
+        self._budget, self._queues = Budget(), Queues()
         self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)
+        self._watch = HealthWatch(
+            rules_of(setup),
+            lambda: self._app.state.chat,
+            self._transport,
+            self._clock,
+            self._data_dir,
+            self._metrics.count_alarm,
+        )
         self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
         self.api = Listener(self._app, api_socket, drain_s=file.server.drain_s)
         gate = AdminGate(self._data_dir, self._clock)
@@ -145,13 +154,13 @@ class Server:
                 Ports(
                     transport=self._transport,
                     clock=self._clock,
-                    health=self._health,
                     budget=self._budget,
                     queues=self._queues,
                     observers=observers,
                     ledger=self._books.ledger,
                     wallet=self._books.wallet,
                     limiter=self._books.limiter,
+                    health=self._watch.health,
                 ),
                 make_cashier(setup, self._books.wallet),
             ),
@@ -164,7 +173,9 @@ class Server:
 
     def _admin_state(self, setup: Setup) -> AdminState:
         return AdminState(
-            api=AdminApi(self._office(setup)), locale=setup.config.file.server.locale, demo=setup.demo
+            api=AdminApi(self._office(setup), self._watch.board),
+            locale=setup.config.file.server.locale,
+            demo=setup.demo,
         )
 
     def _office(self, setup: Setup) -> Office:
@@ -179,6 +190,9 @@ class Server:
     def _metrics_page(self) -> bytes:
         self._metrics.lines_dropped.set(self._logs.sink.dropped)
         self._metrics.dropped.set(self._writer.dropped if self._writer else 0)
+        self._metrics.show_targets(
+            (target.provider, target.upstream_model, target.look.state == "open") for target in self._watch.board()
+        )
         return self._metrics.page()
 
     async def run(self, when_ready: Callable[["Server"], None]) -> None:
@@ -191,6 +205,7 @@ class Server:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._logs.sink.close)
             stack.push_async_callback(self._transport.aclose)
+            stack.push_async_callback(self._watch.aclose)
             stack.callback(self._key_rings.cancel)
             self._key_rings.warm()
             await self._open_books(stack)
@@ -298,6 +313,7 @@ class Server:
             _log.warning("addresses, store, data_dir, drain_s and keep_days change with a restart only")
         self._setup = setup
         self._app.state = state
+        self._watch.use(rules_of(setup))
         self._key_rings.warm()
         self._admin_app.state = self._admin_state(setup)
         _log.warning("the configuration was reloaded")

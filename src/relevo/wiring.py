@@ -22,6 +22,7 @@ from relevo.http.webhooks import Seller, StripeWebhook, TopupWebhook
 from relevo.ledger.pricing import Tariff, make_tariff, micro
 from relevo.ledger.wallet import Wallet
 from relevo.routing.estimate import Size, cost_max_nano_usd, reading_cost_nano_usd
+from relevo.routing.health import Rules
 from relevo.service.limits import MemoryLimiter
 from relevo.service.office import Office
 from relevo.service.payment import Cashier
@@ -208,6 +209,18 @@ def user_limits(setup: Setup) -> UserLimits:
     """What one user may do."""
     limits = setup.config.file.limits
     return UserLimits(requests_per_minute=limits.user_requests_per_minute, concurrency=limits.user_concurrency)
+
+
+def rules_of(setup: Setup) -> Rules:
+    """The numbers by which the health of targets is judged."""
+    file = setup.config.file
+    return Rules(
+        failures=file.breaker.failures,
+        open_s=file.breaker.open_s,
+        open_s_max=file.breaker.open_s_max,
+        probe_s=file.breaker.probe_s,
+        ceilings={name: provider.concurrency for name, provider in file.providers.items()},
+    )
 
 
 def _tariff(task: TaskSection, usd_per_credit: float) -> Tariff:

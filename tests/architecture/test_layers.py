@@ -33,6 +33,7 @@ ONE_DOOR: Final = {
         "http/webhooks.py",
         "service/attempt.py",
         "service/chat.py",
+        "service/health_watch.py",
         "service/payment.py",
         "store/record_writer.py",
         "store/sqlite.py",

@@ -114,9 +114,9 @@ class HealthMachine(RuleBasedStateMachine):
         for key in KEYS:
             self.health.look(key, self.now_s + 10_000)
         self.health.snapshot(self.now_s + 10_000)
-        self.health.next_probe_s()
+        self.health.next_probe_s(self.now_s)
         assert [twin.look(key, self.now_s) for key in KEYS] == [self.health.look(key, self.now_s) for key in KEYS]
-        assert twin.next_probe_s() == self.health.next_probe_s()
+        assert twin.next_probe_s(self.now_s) == self.health.next_probe_s(self.now_s)
 
 
 TestHealthMachine = HealthMachine.TestCase

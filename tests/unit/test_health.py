@@ -161,14 +161,14 @@ def test_a_probe_that_was_wrong_is_not_believed_again() -> None:
     """Models are listed, chats fail: from then on the timer alone decides, until the outage is over."""
     one = opened()
     assert one.probe_due(8.9) == []
-    assert one.next_probe_s() == 9
+    assert one.next_probe_s(8.9) == 9
     assert one.probe_due(9) == [KEY]
     assert one.probe_due(9) == []
     one.probed(KEY, 9.5, ok=True)
     assert one.look(KEY, 9.5).state == "half_open"
     fail(one, 10)
     assert one.probe_due(20) == []
-    assert one.next_probe_s() is None
+    assert one.next_probe_s(20) is None
     one.probed(KEY, 20, ok=True)
     assert one.look(KEY, 20).state == "open"
     entered(one.enter(KEY, 40)).ok(40)
@@ -185,7 +185,7 @@ def test_a_provider_without_free_probes_is_asked_once() -> None:
     assert one.probe_due(10) == [KEY, SISTER]
     one.probed(KEY, 10, ok=None)
     assert one.probe_due(100) == []
-    assert one.next_probe_s() is None
+    assert one.next_probe_s(100) is None
 
 
 def test_a_429_cools_until_the_moment_it_names() -> None:
@@ -374,7 +374,7 @@ def test_memory_is_bounded() -> None:
     assert len(one.snapshot(5)) == 10_000
     assert one.look(KEY, 5).state == "closed"
     assert one.probe_due(100) == []
-    assert one.next_probe_s() is None
+    assert one.next_probe_s(100) is None
 
 
 def test_repeats_of_a_dead_provider_add_a_tenth_at_most() -> None:

@@ -1,5 +1,7 @@
 """`relevo explain`: the plan of a task, without calling anybody."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 import click
@@ -10,12 +12,14 @@ from relevo.cli.office import in_office
 from relevo.cli.tables import print_table
 from relevo.config.problems import did_you_mean
 from relevo.config.schema import Credits
+from relevo.core.clock import SystemClock
 from relevo.core.ledger import Balance
 from relevo.core.money import NANO_USD_PER_USD
 from relevo.core.types import ChatWish, Message, Params, Target
 from relevo.ledger.pricing import credits_of
 from relevo.providers.registry import retired_advice
 from relevo.routing.plan import Step, make_plan
+from relevo.service.health_file import Outage, read_outages
 from relevo.service.office import Office
 from relevo.service.prepare import expected_cost
 from relevo.setup import Setup
@@ -26,6 +30,7 @@ _ORDERS: Final = {
     "listed": "targets as listed",
     "cheapest": "the cheapest target first, for a request of about 1,000 tokens and an answer of 500",
 }
+Outages = Mapping[tuple[str, str], Outage]
 _SKIPPED = {"no_key": "skipped: it has no key"}
 
 
@@ -43,7 +48,10 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
     wish = ChatWish(messages=(_SAMPLE,), params=Params(), task=name)
     costs = expected_cost(wish, setup.tasks, setup.prices)
     plan = make_plan(wish, setup.tasks, setup.providers, costs)
-    rows = [_row(setup, number, step, costs(step.target)) for number, step in enumerate(plan.steps, start=1)]
+    outages = read_outages(setup.data_dir, SystemClock().wall_s())
+    rows = [
+        _row(setup, number, step, costs(step.target), outages) for number, step in enumerate(plan.steps, start=1)
+    ]
     order = plan.task.order
     account = _account(config, user) if user and _section(setup) else None
     if as_json:
@@ -122,7 +130,7 @@ def _account(config: str | None, user: str) -> dict[str, object]:
     return {"available": credits_of(balance.available_micro), "blocked": balance.blocked}
 
 
-def _row(setup: Setup, number: int, step: Step, cost_nano_usd: int | None) -> dict[str, object]:
+def _row(setup: Setup, number: int, step: Step, cost_nano_usd: int | None, outages: Outages) -> dict[str, object]:
     target = step.target
     return {
         "number": number,
@@ -133,7 +141,7 @@ def _row(setup: Setup, number: int, step: Step, cost_nano_usd: int | None) -> di
         "price_source": setup.prices.source_of(target),
         "expected_cost_nano_usd": cost_nano_usd,
         "skipped": None if setup.demo else step.skipped,
-        "state": _state(setup, step),
+        "state": _state(setup, step, outages.get((target.provider, target.upstream_model))),
     }
 
 
@@ -151,9 +159,12 @@ def _price_text(price: object) -> str:
     return f"{price['input']:g} / {price['output']:g}" if isinstance(price, dict) else "unknown"
 
 
-def _state(setup: Setup, step: Step) -> str:
+def _state(setup: Setup, step: Step, outage: Outage | None) -> str:
+    if step.skipped and not setup.demo:
+        return _SKIPPED.get(step.skipped, f"skipped: {step.skipped}")
+    if outage:
+        until = datetime.fromtimestamp(outage.until_ms / 1000, UTC).astimezone()
+        return f"{outage.state} until {until:%H:%M:%S} ({outage.reason})"
     if setup.demo:
         return "simulated"
-    if step.skipped:
-        return _SKIPPED.get(step.skipped, f"skipped: {step.skipped}")
     return retired_advice(setup.providers[step.target.provider], step.target.upstream_model) or "ready"

@@ -67,6 +67,8 @@ class Provider(Section, frozen=True):
     """Where its API begins, such as `https://api.example.com/v1`."""
     dialect: Name | None = None
     """The language it speaks: `openai_chat`."""
+    concurrency: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    """Calls at a time to each of its models. Fewer once it shows that this is too many."""
 
 
 class Target(Section, frozen=True):
@@ -209,6 +211,19 @@ class Retries(Section, frozen=True):
     """The same where nobody else is left."""
 
 
+class Breaker(Section, frozen=True):
+    """When a target that fails is left alone, and for how long."""
+
+    failures: Annotated[int, Meta(ge=1, le=1000)] = 2
+    """So many failures in a row, or half of five and more calls in a minute."""
+    open_s: Seconds = 10
+    """How long the first time, in seconds; then one call finds out, and each that fails doubles it."""
+    open_s_max: Seconds = 25
+    """How long at most, in seconds."""
+    probe_s: Seconds = 5
+    """Meanwhile its list of models, which is free, is asked for every so many seconds."""
+
+
 class Limits(Section, frozen=True):
     """What one caller may use."""
 
@@ -275,6 +290,7 @@ class File(Section, frozen=True):
     credits: Credits | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     retries: Retries = field(default_factory=Retries)
+    breaker: Breaker = field(default_factory=Breaker)
     limits: Limits = field(default_factory=Limits)
     record: Record = field(default_factory=Record)
     topups: Topups = field(default_factory=Topups)

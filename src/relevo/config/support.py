@@ -24,6 +24,8 @@ def check_support(file: File, data: dict[str, Any], report: Report) -> None:
     _check_tasks(file, report)
     _check_server(file, report)
     _check_limits(data, report)
+    if file.breaker.open_s_max < file.breaker.open_s:
+        report.add("error", ("breaker", "open_s_max"), "the longest opening is shorter than the first: see open_s")
 
 
 def _check_money(file: File, report: Report) -> None:

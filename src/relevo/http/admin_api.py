@@ -14,12 +14,13 @@ from msgspec import Struct
 from relevo.core.errors import Code, GatewayError
 from relevo.core.ledger import ActRefused, Block, Change, Grant, Refund, Revoke
 from relevo.core.types import Principal
-from relevo.http.admin_json import api_key_json, history_json, ordered_json, report_json
+from relevo.http.admin_json import api_key_json, history_json, ordered_json, report_json, target_json
 from relevo.http.body_errors import invalid, wrong_type
 from relevo.http.chat_answer import balance_json, encode
 from relevo.http.messages import Request, Response
 from relevo.ledger.pricing import credits_of, exact_micro
 from relevo.service.office import Office, Ordered, UnknownTasks, UserUnclear, name_of
+from relevo.service.targets import TargetState
 
 _BODY_BYTES_MAX: Final = 65_536
 _ACTOR: Final = "admin:api"
@@ -67,8 +68,9 @@ Handler = Callable[[Request], Awaitable[Any]]
 class AdminApi:
     """The routes of one configuration. Whoever comes here has shown the token."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, targets: Callable[[], list[TargetState]]) -> None:
         self._office = office
+        self._states = targets
         self._routes: Final[dict[str, dict[str, Handler]]] = {
             "/admin/api/credits/grant": {"POST": self._grant},
             "/admin/api/credits/revoke": {"POST": self._revoke},
@@ -78,6 +80,7 @@ class AdminApi:
             "/admin/api/keys": {"GET": self._keys, "POST": self._create_key},
             "/admin/api/keys/revoke": {"POST": self._revoke_key},
             "/admin/api/report": {"GET": self._report},
+            "/admin/api/targets": {"GET": self._targets},
         }
 
     async def answer(self, request: Request) -> Response:
@@ -129,6 +132,9 @@ class AdminApi:
             **balance_json(balance),
             "history": history_json(entries),
         }
+
+    async def _targets(self, _request: Request) -> Any:
+        return [target_json(state) for state in self._states()]
 
     async def _keys(self, request: Request) -> Any:
         owner = request.query("owner")

@@ -10,6 +10,7 @@ from relevo.core.report import Report
 from relevo.http.chat_answer import moment
 from relevo.ledger.pricing import credits_of
 from relevo.service.office import Ordered, name_of
+from relevo.service.targets import TargetState
 
 _GRANTS: Final = ("signup", "monthly", "bonus", "purchase")
 
@@ -27,6 +28,24 @@ def ordered_json(ordered: Ordered, grant: Grant | None = None) -> dict[str, Any]
         "key": ordered.key,
         "replayed": done.replayed,
         "new": done.new_account,
+    }
+
+
+def target_json(state: TargetState) -> dict[str, Any]:
+    """A target: whether it is left alone, until when and why, and how it did lately."""
+    look = state.look
+    return {
+        "provider": state.provider,
+        "model": state.upstream_model,
+        "state": look.state,
+        "until": moment(state.until_ms),
+        "reason": look.reason,
+        "in_flight": look.in_flight,
+        "limit": look.limit,
+        "calls": look.calls,
+        "answered": look.answered,
+        "first_token_ms": None if look.first_token_s is None else round(look.first_token_s * 1000),
+        "failure_rate": round(look.failure_rate, 3),
     }
 
 

@@ -102,12 +102,13 @@ class Breaker:
 
     def probe_due(self, now_s: float) -> bool:
         """Whether a free probe could close an opening early, and it is time for one."""
-        return self.harm is Harm.FAILURE and self._probe_at_s <= now_s < self.until_s
+        moment_s = self.probe_at_s(now_s)
+        return moment_s is not None and moment_s <= now_s
 
-    @property
-    def probe_at_s(self) -> float:
-        """The moment of the next free probe; infinite where none is of use."""
-        return self._probe_at_s if self._probe_at_s < self.until_s else inf
+    def probe_at_s(self, now_s: float) -> float | None:
+        """The moment of the next free probe. None: none is of use any more before the next opening."""
+        useful = self.harm is Harm.FAILURE and now_s < self.until_s and self._probe_at_s < self.until_s
+        return self._probe_at_s if useful else None
 
     def probe_again_at(self, moment_s: float) -> None:
         """A free probe has been sent: the next one not before this moment."""

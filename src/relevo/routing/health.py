@@ -261,10 +261,10 @@ class Health:
             self._broken[key].breaker.probe_again_at(now_s + self.rules.probe_s)
         return due
 
-    def next_probe_s(self) -> float | None:
+    def next_probe_s(self, now_s: float) -> float | None:
         """The moment at which `probe_due` next names a target. None: not before something else happens."""
-        moments = [t.breaker.probe_at_s for t in self._broken.values() if t.access.has_probe]
-        return min((moment_s for moment_s in moments if moment_s < float("inf")), default=None)
+        moments = [t.breaker.probe_at_s(now_s) for t in self._broken.values() if t.access.has_probe]
+        return min((moment_s for moment_s in moments if moment_s is not None), default=None)
 
     def probed(self, key: TargetKey, now_s: float, ok: bool | None) -> None:  # noqa: FBT001 - one fact
         """How a free probe ended: True makes an open target half-open at once; None: there are no such probes."""

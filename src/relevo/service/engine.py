@@ -1,6 +1,5 @@
 """What the loop over targets needs, made once for each configuration: no request's own things are in here."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,7 @@ from relevo.core.types import Target
 from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
 from relevo.providers.registry import Provider
 from relevo.routing.health import Budget, Health
-from relevo.routing.target_key import TargetKey
+from relevo.routing.target_key import TargetKey, credential_of
 from relevo.service.deadlines import LAST_TARGET_FACTOR, Deadlines
 from relevo.service.queues import Queues
 from relevo.upstream.base import Transport
@@ -43,7 +42,7 @@ class Engine:
 
     @cached_property
     def _credentials(self) -> dict[str, str]:
-        return {name: _credential(provider) for name, provider in self.providers.items()}
+        return {name: credential_of(provider) for name, provider in self.providers.items()}
 
     def key_of(self, target: Target) -> TargetKey:
         """What the health of a target is kept by."""
@@ -80,9 +79,3 @@ class Engine:
         return Deadlines(
             connect_s=limits.connect_s, first_token_s=first_token_s, idle_s=limits.idle_s, ends_at_s=ends_at_s
         )
-
-
-def _credential(provider: Provider) -> str:
-    """A name for an address with a key: what is known of its health ends when either changes."""
-    key = provider.api_key.reveal() if provider.api_key else ""
-    return hashlib.sha256(f"{provider.base_url}\0{key}".encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ from relevo.providers.models import successor
 from relevo.providers.registry import Provider
 from relevo.service.deadlines import Deadlines, Watch
 from relevo.service.exchange import ask
+from relevo.service.probes import ask_for_models
 from relevo.upstream.base import Transport
 
 _TOKENS_MAX = 64
@@ -48,12 +49,9 @@ def missing_model(target: Target, listed: frozenset[str]) -> str | None:
 
 
 async def _list_models(provider: Provider, transport: Transport, clock: Clock) -> frozenset[str] | None:
-    headers = [("accept", "application/json"), ("accept-encoding", "identity")]
-    if provider.api_key:
-        headers.append(("authorization", f"Bearer {provider.api_key.reveal()}"))
     try:
         async with _watch(clock) as watch:
-            reply = await transport.get(f"{provider.base_url.rstrip('/')}/models", tuple(headers), watch.reach)
+            reply = await ask_for_models(provider, transport, watch.reach)
             try:
                 body = b""
                 while chunk := await reply.read():

@@ -1,5 +1,6 @@
 """Metrics for Prometheus. Labels come from the configuration or from fixed lists, never from a caller."""
 
+from collections.abc import Iterable
 from typing import Final, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -44,6 +45,18 @@ class Metrics:
         self.charged = Counter(
             "relevo_credits_charged", "Credits that answers cost their callers", ["task"], registry=self._registry
         )
+        self.target_open = Gauge(
+            "relevo_target_open",
+            "1: the target is left alone for a while, because it failed",
+            ["provider", "model"],
+            registry=self._registry,
+        )
+        self.alarms = Counter(
+            "relevo_alarms",
+            "Outages of a provider's key: refused, or its account is empty",
+            ["provider", "reason"],
+            registry=self._registry,
+        )
         self.dropped = Gauge(
             "relevo_record_rows_dropped", "Rows of the record lost since the start", registry=self._registry
         )
@@ -66,6 +79,16 @@ class Metrics:
             if attempt.usage:
                 self._child(self.tokens, *target, "input").inc(attempt.usage.input_tokens)
                 self._child(self.tokens, *target, "output").inc(attempt.usage.output_tokens)
+
+    def show_targets(self, targets: Iterable[tuple[str, str, bool]]) -> None:
+        """All targets there are, and whether each is open: provider, model, open."""
+        self.target_open.clear()
+        for provider, model, is_open in targets:
+            self.target_open.labels(provider, model).set(is_open)
+
+    def count_alarm(self, provider: str, reason: str) -> None:
+        """One more outage of a provider's key."""
+        self.alarms.labels(provider, reason).inc()
 
     def _child(self, metric: M, *labels: str) -> M:
         """`metric.labels(*labels)`, which checks its labels anew each time: that costs more than the counting."""

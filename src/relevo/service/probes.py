@@ -1,0 +1,123 @@
+"""Free probes: while a target is open, its provider is asked every few seconds for its list of models.
+
+A list costs nothing, and who gives it can most likely answer again: the breaker then lets one real call by at once,
+instead of at the end of its time. That call alone closes it.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from relevo.core.clock import Clock
+from relevo.core.errors import Phase, UpstreamError
+from relevo.providers.registry import Provider
+from relevo.routing.health import Health, TargetKey
+from relevo.routing.target_key import credential_of
+from relevo.upstream.base import OnPhase, Transport, WireReply
+
+_TIMEOUT_S: Final = 5.0
+_TIMEOUT_SHARE: Final = 0.9
+"""Of the time between two probes: a probe is over before the next one is due."""
+_BODY_BYTES_MAX: Final = 65_536
+_OK: Final = 200
+_NO_SUCH_THING: Final = frozenset({404, 405, 501})
+"""The provider is up and has no list of models. 401 and 403 are no proof of that, and none of its health."""
+
+
+async def ask_for_models(provider: Provider, transport: Transport, on_phase: OnPhase) -> WireReply:
+    """GET a provider's list of models, with its key. Whoever asks ends the reply. Raises: UpstreamError."""
+    headers = [("accept", "application/json"), ("accept-encoding", "identity")]
+    if provider.api_key:
+        headers.append(("authorization", f"Bearer {provider.api_key.reveal()}"))
+    return await transport.get(f"{provider.base_url.rstrip('/')}/models", tuple(headers), on_phase)
+
+
+class Probes:
+    """Sends free probes as long as any are due; between outages there is no task at all."""
+
+    def __init__(
+        self,
+        health: Health,
+        transport: Transport,
+        clock: Clock,
+        providers: Callable[[], Mapping[str, Provider]],
+    ) -> None:
+        """Args: providers: those of the configuration in force. What it no longer names is not probed."""
+        self._health = health
+        self._transport = transport
+        self._clock = clock
+        self._providers = providers
+        self._timer: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: dict[tuple[str, str], list[TargetKey]] = {}
+        """By provider and credential, what a probe under way is for: one at a time, its result holds for all."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way and nothing is waited for."""
+        return not self._tasks
+
+    def wake(self) -> None:
+        """A target has opened."""
+        if self._timer is None or self._timer.done():
+            self._timer = self._begin(self._send_when_due())
+
+    async def aclose(self) -> None:
+        """End everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _send_when_due(self) -> None:
+        while (next_s := self._health.next_probe_s(self._clock.now_s())) is not None:
+            await asyncio.sleep(next_s - self._clock.now_s())
+            for key in self._health.probe_due(self._clock.now_s()):
+                self._send(key)
+
+    def _send(self, key: TargetKey) -> None:
+        where = (key.provider, key.credential)
+        provider = self._providers().get(key.provider)
+        if where in self._asked:
+            self._asked[where].append(key)
+        elif provider is not None and credential_of(provider) == key.credential:
+            self._asked[where] = [key]
+            self._begin(self._probe(where, provider))
+
+    async def _probe(self, where: tuple[str, str], provider: Provider) -> None:
+        try:
+            ok = await self._is_up(provider)
+        finally:
+            keys = self._asked.pop(where)
+        for key in keys:
+            self._health.probed(key, self._clock.now_s(), ok)
+
+    async def _is_up(self, provider: Provider) -> bool | None:
+        """Whether a provider gave its list. None: it has none to give."""
+        timeout_s = min(_TIMEOUT_S, self._health.rules.probe_s * _TIMEOUT_SHARE)
+        try:
+            async with asyncio.timeout(timeout_s):
+                reply = await ask_for_models(provider, self._transport, _ignore)
+                try:
+                    await _read_some(reply)
+                finally:
+                    reply.abort()
+        except (UpstreamError, TimeoutError):
+            return False
+        return None if reply.http_status in _NO_SUCH_THING else reply.http_status == _OK
+
+
+async def _read_some(reply: WireReply) -> None:
+    """Read a body to its end, or as far as it proves enough: a server that stalls in it is not well."""
+    size = 0
+    while size < _BODY_BYTES_MAX and (chunk := await reply.read()):
+        size += len(chunk)
+
+
+def _ignore(_phase: Phase) -> None:
+    """How far a probe has come is of no interest: one timeout is over all of it."""

@@ -13,6 +13,7 @@ from relevo.testing.faults import FAULTS, NamedFault, UnknownFault, named
 from relevo.testing.upstream import blackhole_url, refused_url
 
 _COULD_NOT_RUN: Final = 2
+_NUMBER_MAX: Final = 65_535
 _EXAMPLES: Final = """\
 examples:
   python -m relevo.testing --list                      every fault and what it does
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     except UnknownFault as error:
         return _fail(str(error))
     except OSError as error:
+        if error.filename:
+            return _fail(f"{error.filename} cannot be written ({error.strerror}): choose another --ca-file")
         return _fail(f"port {options.port} cannot be had ({error.strerror}): choose another --port, or 0")
     return 0
 
@@ -51,13 +54,20 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("faults", nargs="*", metavar="FAULT[:N]", help="what it does, in order; the last for ever")
-    parser.add_argument("--port", type=int, default=9000, help="default 9000; 0 takes a free one")
+    parser.add_argument("--port", type=_whole, default=9000, help="default 9000; 0 takes a free one")
     parser.add_argument("--accent", choices=get_args(AccentName), default="openai", help="whom it plays")
-    parser.add_argument("--chunk-size", type=int, default=0, metavar="N", help="send N bytes at a time")
+    parser.add_argument("--chunk-size", type=_whole, default=0, metavar="N", help="send N bytes at a time")
     parser.add_argument("--models", metavar="FAULT", help="how GET …/models is answered; `fail` is a 500")
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="where the authority of `tls` is written")
     parser.add_argument("--list", action="store_true", help="print all faults")
     return parser
+
+
+def _whole(text: str) -> int:
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number <= _NUMBER_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {_NUMBER_MAX}")
+    return number
 
 
 async def _serve(options: argparse.Namespace) -> None:

@@ -80,7 +80,7 @@ class Wire(asyncio.StreamReaderProtocol):
             if headers.get("expect", "").lower() == "100-continue":
                 self.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return RawRequest(method, target, headers, await self._body(headers))
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             return None
 
     async def _body(self, headers: dict[str, str]) -> bytes:

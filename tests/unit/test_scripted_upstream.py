@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+import uvloop
 
 from relevo.testing import (
     ACCENTS,
@@ -117,10 +118,12 @@ async def test_pauses_go_through_the_hook_and_drips_are_pieces() -> None:
 
 async def test_a_reset_is_a_reset_behind_the_bytes_before_it() -> None:
     """RST, not FIN: the client's read fails with ECONNRESET after it has read what came before."""
-    async with ScriptedUpstream([b"half", Reset(), b"never"]) as up, connected(up) as client:
+    read = asyncio.Event()
+    async with ScriptedUpstream([b"half", Wait(read), Reset(), b"never"]) as up, connected(up) as client:
         await client.ask()
 
         assert await client.reader.readexactly(4) == b"half"
+        read.set()
         with pytest.raises(ConnectionResetError):
             await client.rest()
 
@@ -357,6 +360,33 @@ def test_nothing_listens_at_a_refused_address_and_nobody_answers_in_a_black_hole
         socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=5)
     with blackhole_url() as url, pytest.raises(TimeoutError):
         socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=0.2)
+
+
+@pytest.mark.parametrize("tls", [None, "trusted"])
+def test_it_runs_on_uvloop_too(tls: Tls | None) -> None:
+    """The loop that relevo serves with: pieces, a half close or its like, a reset, and a departure."""
+
+    async def play() -> None:
+        read = asyncio.Event()
+        scripts: list[Script] = [[b"a" * 300_000, Drip(b"bc"), HalfClose()], [b"x", Wait(read), Reset()], [Hang()]]
+        async with ScriptedUpstream(*scripts, tls=tls) as up:
+            context = ssl.create_default_context(cadata=up.ca_pem) if tls else None
+            async with connected(up, ssl=context) as client:
+                await client.ask()
+                assert len(await client.rest()) == 300_002
+            async with connected(up, ssl=context) as client:
+                await client.ask()
+                assert await client.reader.readexactly(1) == b"x"
+                read.set()
+                with pytest.raises(ConnectionResetError):
+                    await client.rest()
+            async with connected(up, ssl=context) as client:
+                await client.ask()
+                while len(up.received) < 3:
+                    await asyncio.sleep(0.001)
+            await asyncio.wait_for(up.left.wait(), 5)
+
+    uvloop.run(play())
 
 
 def test_tests_without_an_event_loop_get_one_in_a_thread() -> None:

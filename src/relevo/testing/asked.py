@@ -37,7 +37,7 @@ class Asked:
         """The request's JSON object; empty where it has none."""
         try:
             body = self.request.json
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return {}
         return body if isinstance(body, dict) else {}
 

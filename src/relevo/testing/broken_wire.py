@@ -17,6 +17,8 @@ _JSON: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 _DRIP_GAP_S: Final = 1.0
 _PING_GAP_S: Final = 0.1
 _SLOW_S: Final = 2.0
+_READ_S: Final = 0.05
+"""Time to read what was sent: most clients drop what they have not read yet when a reset arrives."""
 _MIB: Final = 1 << 20
 _BOMB_MIB: Final = 100
 _TINY_EVENTS: Final = 1_000_000
@@ -99,7 +101,7 @@ ROWS: Final[dict[str, Row]] = {
         "ends the answer before its first word", lambda asked: [_head(asked) + b"connection: close\r\n\r\n"], (9,)),
     "cut-after-3-chunks": (
         "resets the connection after three pieces of text, or half a body",
-        lambda asked: [*asked.begun(), Reset()], (7,)),
+        lambda asked: [*asked.begun(), _READ_S, Reset()], (7,)),
     "clean-eof-without-marker": ("closes the connection in order, in the middle of the answer", _without_end, (8,)),
     "stall-after-content": (
         "falls silent after three pieces of text, or half a body", lambda asked: [*asked.begun(), Hang()], (10,)),

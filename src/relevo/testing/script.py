@@ -40,7 +40,10 @@ class Hang:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """End the connection by a TCP reset: the other side's next read is ECONNRESET."""
+    """End the connection by a TCP reset: the other side's next read is ECONNRESET.
+
+    Many clients then drop what they have not read yet: put a pause before it where the bytes must be seen.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Received:
 
     @property
     def json(self) -> Any:
-        """The decoded body. Raises `msgspec.DecodeError` where it is none."""
+        """The decoded body. Raises `msgspec.DecodeError` or `UnicodeDecodeError` where it is none."""
         return msgspec.json.decode(self.body)
 
     @property

@@ -21,6 +21,7 @@ from relevo.testing.script import (
 )
 
 _HEAD_BYTES_MAX: Final = 1 << 20
+_FLUSH_S: Final = 0.001
 _LINGER_NONE: Final = struct.pack("ii", 1, 0)
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -52,8 +53,6 @@ class Wire(asyncio.StreamReaderProtocol):
     async def _opened(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        # Drained means handed to the kernel: what a reset follows has left before it.
-        writer.transport.set_write_buffer_limits(high=0)
         await self._serve(self)
 
     def eof_received(self) -> bool | None:
@@ -111,7 +110,7 @@ class Wire(asyncio.StreamReaderProtocol):
                         await self._pause(step.gap_s if at else 0)
                         await self._send(step.data[at : at + step.size])
                 case Reset() | Close() | KeepAlive():
-                    return self._end(step)
+                    return await self._end(step)
                 case HalfClose():
                     if self.writer.can_write_eof():  # TLS has no half of a connection
                         self.writer.write_eof()
@@ -132,16 +131,22 @@ class Wire(asyncio.StreamReaderProtocol):
         except asyncio.IncompleteReadError as error:
             raise ClientLeft from error
 
-    def _end(self, step: Step) -> bool:
+    async def _end(self, step: Step) -> bool:
         if isinstance(step, Reset):
+            transport = self.writer.transport  # its abort throws away what is not yet handed to the kernel
+            while transport.get_write_buffer_size() and not self._gone.is_set():  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(_FLUSH_S)
             plain = cast("socket.socket", self.writer.get_extra_info("socket"))
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-            self.writer.transport.abort()
+            transport.abort()
         return isinstance(step, KeepAlive)
 
     async def _send(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()
+        await asyncio.sleep(
+            0
+        )  # a loop may gather the writes of one turn; and an endless script must let others run
 
     async def _repeat(self, step: Repeat) -> None:
         sent = 0
@@ -153,8 +158,6 @@ class Wire(asyncio.StreamReaderProtocol):
     async def _pause(self, seconds: float) -> None:
         if seconds:
             await self._while_there(self._sleep(seconds))
-        else:
-            await asyncio.sleep(0)  # so that an endless script leaves room for the rest of the process
 
     async def _while_there(self, waiting: Awaitable[object]) -> None:
         """Wait, but no longer than the other side does."""

@@ -8,6 +8,7 @@ import pytest
 from relevo.cli import _COMMANDS
 from relevo.core.errors import MEANING, Code, Fault, Verdict
 from relevo.setup import set_up
+from relevo.testing import FAULTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "clients" / "js" / "README.md"]
@@ -44,6 +45,7 @@ def test_every_invariant_names_a_test_that_exists() -> None:
         "docs/guide/local-model.md",
         "docs/guide/prices.md",
         "docs/guide/postgres.md",
+        "docs/guide/testing.md",
     ],
 )
 def test_configuration_examples_are_valid(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +85,14 @@ def test_the_table_of_faults_says_what_the_code_does() -> None:
     assert documented == {
         fault.value: (words[meaning.verdict], meaning.blame.value) for fault, meaning in MEANING.items()
     }
+
+
+def test_every_scripted_fault_is_in_the_guide() -> None:
+    """The table of the testing guide is the catalogue, in its order and words."""
+    page = (ROOT / "docs" / "guide" / "testing.md").read_text()
+    _, _, table = page.partition("| name | what it does |\n|---|---|\n")
+
+    assert table.splitlines() == [f"| `{name}` | {row.does} |" for name, row in FAULTS.items()]
 
 
 def test_both_readmes_have_the_same_sections() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.process import RELEVO, environment, relevo, served
-from support.upstream import HANG, completion, reply, upstream
+from support.upstream import HANG, Upstream, completion, reply, upstream
 
 pytestmark = pytest.mark.slow
 
@@ -113,13 +113,13 @@ async def test_check_live_asks_for_the_models_and_for_one_answer(tmp_path: Path)
     import asyncio
 
     listed = reply({"data": [{"id": "models/m-2"}, {"id": "other"}]})
-    async with upstream(choose=lambda r: listed if r.line.startswith("GET") else reply(completion())) as up:
+    async with Upstream(reply(completion()), models=listed) as up:
         (tmp_path / "relevo.toml").write_text(LOCAL.format(url=up.base_url))
         found = await asyncio.to_thread(relevo, "check", "--live", folder=tmp_path)
         assert found.returncode == 1
         assert 'relevo.toml:6: tasks.T.targets[0].model: local does not list "m": write "m-2"' in found.stdout
-        assert [r.line.split()[1] for r in up.received] == ["/v1/models", "/v1/chat/completions"]
-        assert up.received[1].json["max_tokens"] <= 64
+        assert [r.path for r in (*up.probes, *up.received)] == ["/v1/models", "/v1/chat/completions"]
+        assert up.received[0].json["max_tokens"] <= 64
     async with upstream(reply({"error": {"code": "invalid_api_key"}}, 401)) as up:
         (tmp_path / "relevo.toml").write_text(LOCAL.format(url=up.base_url))
         found = await asyncio.to_thread(relevo, "check", "--live", folder=tmp_path)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from relevo.core.health import Harm
 
 from relevo.app import Server
 from relevo.cli.explain import explain
 from relevo.config.problems import ConfigError
-from relevo.core.errors import Fault
+from relevo.core.errors import Fault, Harm
 from relevo.routing.health import Rules, Ticket
 from relevo.routing.target_key import key_of
 from relevo.service.health_file import read_outages

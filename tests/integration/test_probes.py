@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from relevo.core.health import Harm
 
 from relevo.core.clock import SystemClock
-from relevo.core.errors import Fault
+from relevo.core.errors import Fault, Harm
 from relevo.core.secret import Secret
 from relevo.providers.registry import Provider
 from relevo.routing.health import Health, Rules, TargetKey, Ticket

@@ -13,12 +13,23 @@ from relevo.providers.registry import Provider
 from relevo.routing.health import Health, Rules, TargetKey, Ticket
 from relevo.routing.target_key import key_of
 from relevo.service.probes import Probes
+from relevo.testing import Answer, ScriptedUpstream
 from relevo.upstream.aiohttp_transport import AiohttpTransport
 from support.dice import dice
-from support.upstream import HANG, Script, Upstream, reply, upstream
+from support.upstream import HANG, Received, Script, Upstream, reply
 
 RULES = Rules(failures=1, probe_s=0.05, open_s=600, open_s_max=600)
 MODELS = reply({"data": [{"id": "a"}]})
+
+
+def in_turn(scripts: tuple[Script, ...]) -> Answer:
+    """Each probe gets the next script, and the last one for ever after."""
+    left = list(scripts)
+
+    def answer(_request: Received) -> Script:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return answer
 
 
 class Bench:
@@ -51,7 +62,7 @@ class Bench:
     async def asked(self, times: int) -> None:
         """Wait until the provider was asked so often."""
         async with asyncio.timeout(10):
-            while len(self.server.received) < times:
+            while len(self.server.probes) < times:
                 await asyncio.sleep(0)
 
     async def at_rest(self) -> None:
@@ -62,7 +73,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(*scripts: Script, rules: Rules = RULES) -> AsyncIterator[Bench]:
-    async with upstream(*scripts) as server:
+    async with ScriptedUpstream(models=in_turn(scripts)) as server:
         one = Bench(server, rules)
         try:
             yield one
@@ -79,9 +90,9 @@ async def test_a_list_of_models_makes_the_target_half_open() -> None:
         await asyncio.wait_for(one.changed.wait(), 10)
         assert one.state() == "half_open"
         await one.at_rest()
-        assert len(one.server.received) == 4
-        assert one.server.received[0].line == "GET /v1/models HTTP/1.1"
-        assert one.server.received[0].headers["authorization"] == "Bearer invented-of-probes"
+        assert len(one.server.probes) == 4
+        assert one.server.probes[0].line == "GET /v1/models HTTP/1.1"
+        assert one.server.probes[0].headers["authorization"] == "Bearer invented-of-probes"
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
@@ -93,7 +104,7 @@ async def test_a_provider_without_a_list_is_asked_once(status: int) -> None:
         assert one.state() == "open"
         one.fail("b")
         await one.at_rest()
-        assert len(one.server.received) == 1
+        assert len(one.server.probes) == 1
 
 
 @pytest.mark.parametrize(
@@ -113,7 +124,7 @@ async def test_what_gives_no_whole_list_is_not_well(script: Script) -> None:
         one.fail()
         await asyncio.wait_for(one.changed.wait(), 10)
         assert one.state() == "half_open"
-        assert len(one.server.received) == 3
+        assert len(one.server.probes) == 3
 
 
 async def test_an_endless_list_is_not_read_to_its_end() -> None:
@@ -134,7 +145,7 @@ async def test_all_targets_behind_a_key_share_a_probe() -> None:
         await one.asked(1)
         await one.at_rest()
         assert (one.state("a"), one.state("b")) == ("half_open", "half_open")
-        assert len(one.server.received) == 1
+        assert len(one.server.probes) == 1
 
 
 async def test_what_the_configuration_no_longer_names_is_not_probed() -> None:
@@ -143,7 +154,7 @@ async def test_what_the_configuration_no_longer_names_is_not_probed() -> None:
         one.offered = {"p": Provider(name="p", base_url=one.server.base_url, api_key=Secret("invented-renewed"))}
         one.fail()
         await one.at_rest()
-        assert one.server.received == []
+        assert one.server.probes == []
 
 
 async def test_the_end_of_the_server_ends_a_probe() -> None:

@@ -33,8 +33,6 @@ class Profile:
     """Whether `stream_options.include_usage` may be sent (else usage comes unasked)."""
     developer_role: bool = False
     """Whether messages may have the role `developer`; else they become `system`."""
-    images: bool = True
-    """Whether any of its models takes pictures."""
     errors: ErrorTable = ErrorTable()
     """What this provider means by a status or a code, where it differs from the dialect's."""
 

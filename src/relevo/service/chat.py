@@ -21,7 +21,7 @@ from relevo.ledger.wallet import Wallet
 from relevo.providers.models import SILENT_FIRST_TOKEN_S, thinks_in_silence
 from relevo.providers.registry import Provider
 from relevo.routing.estimate import images_in
-from relevo.routing.plan import Plan, choose_task, make_plan
+from relevo.routing.plan import Plan, choose_task, make_plan, unable
 from relevo.routing.tasks import Task
 from relevo.service.attempt import run_attempt
 from relevo.service.deadlines import LAST_TARGET_FACTOR, Deadlines, Watch
@@ -138,6 +138,8 @@ class ChatService:
         """What a wish would cost at most. Nobody is called, nothing is set aside; raises as `chat` before a try."""
         plan = self.plan(wish)
         permit(owner, plan.task.name)
+        if refused := unable(plan):
+            raise refused
         call, _ = prepare(wish, plan.task)
         if self.cashier is None:
             offers = tuple(Offer(step=step, required_micro=None if step.skipped else 0) for step in plan.steps)
@@ -175,6 +177,8 @@ class ChatService:
         plan = self.plan(wish)
         visit.task = plan.task.name
         permit(visit.principal, plan.task.name)
+        if refused := unable(plan):
+            raise refused
         call, ignored = prepare(wish, plan.task)
         if once is None:
             return await self._answer(visit, plan, call, ignored, None)

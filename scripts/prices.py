@@ -1,4 +1,7 @@
-"""Writes the price table, src/relevo/catalog/prices.json, from the `genai-prices` package and scripts/prices.toml.
+"""Writes the tables of prices and of context windows from the `genai-prices` package and the files beside this one.
+
+src/relevo/catalog/prices.json, with scripts/prices.toml, and src/relevo/providers/windows.json, with
+scripts/windows.toml: a row of ours wins over the package's.
 
 `make prices` runs it. The table holds plain data: the package is read here and never when relevo runs.
 
@@ -27,6 +30,8 @@ from genai_prices.data import providers
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "src" / "relevo" / "catalog" / "prices.json"
 OWN = ROOT / "scripts" / "prices.toml"
+WINDOWS = ROOT / "src" / "relevo" / "providers" / "windows.json"
+OWN_WINDOWS = ROOT / "scripts" / "windows.toml"
 
 PROVIDERS = {
     # genai-prices' name: relevo's
@@ -62,9 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--date", type=dt.date.fromisoformat, default=dt.datetime.now(dt.UTC).date())
     date = parser.parse_args().date
-    text = table(date)
-    TABLE.write_text(text, encoding="utf-8")
-    print(f"{TABLE.relative_to(ROOT)}: {text.count(chr(10)) - 2} rows, {len(text) / 1000:.0f} kB")
+    for path, text in ((TABLE, table(date)), (WINDOWS, windows(date))):
+        path.write_text(text, encoding="utf-8")
+        print(f"{path.relative_to(ROOT)}: {text.count(chr(10)) - 2} rows, {len(text) / 1000:.0f} kB")
     for day, name in _ahead(date):
         print(f"announced for {day}: another price of {name}, so make the table again then")
 
@@ -78,9 +83,33 @@ def table(date: dt.date) -> str:
             for key, row in _rows(provider, date):
                 rows[f"{name}/{key}"] = row
     rows.update(_own())
+    return _file(date, {key: _encode(row) for key, row in rows.items()})
+
+
+def windows(date: dt.date) -> str:
+    """The table of context windows: tokens by model, named as in the table of prices."""
+    rows = {
+        f"{name}/{key}": model.context_window
+        for provider in providers
+        for name in [PROVIDERS.get(provider.id)]
+        for model in provider.models
+        if name and model.context_window and not _foreign(provider, model)
+        for key in _keys(provider, model)
+    }
+    own = tomllib.loads(OWN_WINDOWS.read_text(encoding="utf-8"))
+    rows.update({name: row["context_tokens"] for name, row in own.items()})
+    return _file(date, {key: str(tokens) for key, tokens in rows.items()})
+
+
+def _file(date: dt.date, rows: dict[str, str]) -> str:
     head = json.dumps({"date": str(date), "from": f"genai-prices {version('genai-prices')}"})
-    lines = [f"{json.dumps(key)}:{_encode(rows[key])}" for key in sorted(rows)]
+    lines = [f"{json.dumps(key)}:{rows[key]}" for key in sorted(rows)]
     return head[:-1] + ', "rows": {\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def _foreign(provider: types.Provider, model: types.ModelInfo) -> bool:
+    """Whether it is Vertex AI's, which is another provider."""
+    return provider.id == "google" and "claude" in model.id
 
 
 def _ahead(date: dt.date) -> list[tuple[str, str]]:
@@ -108,8 +137,8 @@ def _encode(row: Row) -> str:
 def _rows(provider: types.Provider, date: dt.date) -> Iterator[tuple[str, Row]]:
     """The rows of a provider's models: `name`, `prefix*` and `name-DATE`, as the package would match them."""
     for model in provider.models:
-        if provider.id == "google" and "claude" in model.id:
-            continue  # Vertex AI's, which is another provider
+        if _foreign(provider, model):
+            continue
         row = _row(_in_force(model.prices, date))
         if row is None:
             continue

@@ -3,13 +3,10 @@
 The recordings lie beside the project and are never copied into it; without them this is skipped, loudly.
 """
 
-import importlib.util
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +15,9 @@ from relevo.core.errors import Fault, UpstreamError
 from relevo.core.events import Assembler, TextDelta
 from relevo.dialects.base import Profile
 from relevo.dialects.openai_chat import OpenAIChat
+from support.cassettes import FOLDER, exchanges
 from support.whole import whole
 
-FOLDER = Path(__file__).parents[2].parent / "shared" / "cassettes"
 SPEAKS = re.compile(r"/(qwen-compat|deepseek|groq|mistral|openai-chat|xai|together|openrouter|moonshot|lmstudio|zai|"
                     r"gpustack-vllm|perplexity|fireworks|cerebras)/")  # fmt: skip
 pytestmark = [
@@ -31,19 +28,10 @@ pytestmark = [
 
 def recordings() -> Iterator[tuple[str, Any]]:
     """Every answer of status 200 that the dialect should read, with its name."""
-    spec = importlib.util.spec_from_file_location("cassette_loader", FOLDER / "loader.py")
-    assert spec
-    assert spec.loader
-    loader = importlib.util.module_from_spec(spec)
-    sys.modules["cassette_loader"] = loader
-    spec.loader.exec_module(loader)
-    for path in sorted(FOLDER.rglob("*")):
-        if not path.is_file() or not SPEAKS.search(str(path)):
-            continue
-        for exchange in loader.exchanges(path):
-            is_chat = "/chat/completions" in exchange.url or not exchange.url
-            if is_chat and exchange.status in (0, 200) and exchange.body.strip():
-                yield path.name, exchange
+    for path, exchange in exchanges():
+        is_chat = "/chat/completions" in exchange.url or not exchange.url
+        if SPEAKS.search(str(path)) and is_chat and exchange.status in (0, 200) and exchange.body.strip():
+            yield path.name, exchange
 
 
 def read_independently(body: bytes) -> tuple[str, int, bool] | None:

@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Meta
 
 from relevo.config.schema import PriceRow
+from relevo.providers.rows import find_row
 
 _FILE: Final = Path(__file__).with_name("prices.json")
 _HEAD: Final = re.compile(rb'"date": "(\d{4}-\d\d-\d\d)"')
-_DATED: Final = re.compile(r"-(\d{8}|\d{4}-\d\d-\d\d)$")
 
 
 class TierRow(PriceRow, frozen=True):
@@ -43,25 +43,11 @@ def read_row(provider: str, model: str) -> tuple[TableRow, str] | None:
     Reads the file (a fraction of a millisecond): ask once and keep the answer.
     """
     data = _FILE.read_bytes()
-    for key in _keys(provider, model.lower()):
-        needle = b"\n" + msgspec.json.encode(key) + b":"
-        start = data.find(needle)
-        if start >= 0:
-            line = data[start + len(needle) : data.index(b"\n", start + 1)]
-            return _decode(line.removesuffix(b",")), table_date(data)
-    return None
+    row = find_row(data, provider, model)
+    return None if row is None else (_decode(row), table_date(data))
 
 
 def table_date(data: bytes) -> str:
     """The day whose prices a table holds, as YYYY-MM-DD."""
     found = _HEAD.search(data)
     return found.group(1).decode() if found else "undated"
-
-
-def _keys(provider: str, model: str) -> list[str]:
-    """What a row may be called, the most exact name first: the model, its name with a date, its beginnings."""
-    keys = [f"{provider}/{model}"]
-    stem = _DATED.sub("", model)
-    if stem != model:
-        keys.append(f"{provider}/{stem}-DATE")
-    return keys + [f"{provider}/{model[:length]}*" for length in range(len(model), 1, -1)]

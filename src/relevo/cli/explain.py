@@ -74,20 +74,22 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
     if setup.demo:
         click.echo("Demo mode: these providers are simulated.")
     print_table(
-        ("#", "provider", "model", "max_tokens", "USD per Mtok in/out", "price from", "state"),
+        ("#", "provider", "model", "window", "max_tokens", "cannot", "USD per Mtok in/out", "price from", "state"),
         [
             (
                 str(row["number"]),
                 str(row["provider"]),
                 str(row["model"]),
+                str(row["context_tokens"] or "unknown"),
                 str(row["max_tokens"] or "provider's own"),
+                " ".join(sorted(step.target.cannot)) or "-",
                 _price_text(row["price_usd_per_mtok"]),
                 str(row["price_source"] or ""),
                 str(row["state"]),
             )
-            for row in rows
+            for row, step in zip(rows, plan.steps, strict=True)
         ],
-        right=("#", "max_tokens"),
+        right=("#", "window", "max_tokens"),
     )
 
 
@@ -137,6 +139,8 @@ def _row(setup: Setup, number: int, step: Step, cost_nano_usd: int | None, outag
         "provider": target.provider,
         "model": target.upstream_model,
         "max_tokens": target.max_tokens,
+        "context_tokens": target.context_tokens,
+        "cannot": sorted(target.cannot),
         "price_usd_per_mtok": _price(setup, target),
         "price_source": setup.prices.source_of(target),
         "expected_cost_nano_usd": cost_nano_usd,

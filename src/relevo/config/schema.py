@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from relevo.core.types import Ability
+
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -84,6 +86,12 @@ class Target(Section, frozen=True):
     """Longest wait for the first token of this target."""
     stream_upstream: bool | None = None
     """Ask this target to stream even for a plain answer, so that silence is noticed in seconds."""
+    context_tokens: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+    """Its context window, in tokens, where relevo knows none or another. Requests beyond it pass it over."""
+    cannot: list[Ability] = []
+    """What it cannot do: requests that ask for it pass it over."""
+    can: list[Ability] = []
+    """What it can do although relevo knows otherwise."""
 
 
 class Task(Section, frozen=True):

@@ -88,6 +88,9 @@ class Usage:
     """Of the output: sound."""
 
 
+Ability = Literal["images", "tools", "json_object", "json_schema"]
+"""What a request may ask for and a model may lack. `json_…`: the kinds of `response_format`."""
+
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
@@ -116,6 +119,10 @@ class Target:
     """Longest wait for the first token here. None: the default, longer for models that think in silence."""
     stream_upstream: bool | None = None
     """Ask the provider to stream. None: yes wherever its dialect's stream carries all of the plain answer."""
+    context_tokens: int | None = None
+    """Its context window. None: unknown, so nothing is too long for it before it says so itself."""
+    cannot: frozenset[Ability] = frozenset()
+    """What it is known not to be able to. Of all else it is taken to be able."""
 
     @property
     def name(self) -> str:

@@ -33,8 +33,6 @@ class Profile:
     """Whether `stream_options.include_usage` may be sent (else usage comes unasked)."""
     developer_role: bool = False
     """Whether messages may have the role `developer`; else they become `system`."""
-    images: bool = True
-    """Whether any of its models takes pictures."""
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     """What a stream does when its caller leaves: `drain` reads on where a cancelled call is billed in full."""
     errors: ErrorTable = ErrorTable()

@@ -90,6 +90,18 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "es": "Todos los proveedores rechazaron la petición por su contenido: revisa «messages» y los parámetros.",
         "en": 'Every provider refused the request itself: check "messages" and the parameters.',
     },
+    "invalid_request.images_unsupported": {
+        "es": "Ningún modelo de esta tarea acepta imágenes: quita las de «{field}» o usa otra tarea.",
+        "en": 'No model of this task takes images: remove those of "{field}", or use another task.',
+    },
+    "invalid_request.tools_unsupported": {
+        "es": "Ningún modelo de esta tarea usa herramientas: quita «{field}» o usa otra tarea.",
+        "en": 'No model of this task uses tools: remove "{field}", or use another task.',
+    },
+    "invalid_request.json_unsupported": {
+        "es": "Ningún modelo de esta tarea da el formato que pide «{field}»: pide otro o usa otra tarea.",
+        "en": 'No model of this task gives the format that "{field}" names: ask for another or use another task.',
+    },
     "invalid_request.slow_body": {
         "es": "El cuerpo no llegó entero en {limit} segundos: envíalo de nuevo por una conexión mejor.",
         "en": "The body did not arrive within {limit} seconds: send it again over a better connection.",

@@ -62,7 +62,7 @@ BUILT_IN: Final[dict[str, Provider]] = {
             name="deepseek",
             base_url="https://api.deepseek.com",
             key_variables=("DEEPSEEK_API_KEY",),
-            profile=Profile(seed_field=None, images=False),
+            profile=Profile(seed_field=None),
         ),
         Provider(
             name="openai",
@@ -134,6 +134,13 @@ def resolve(config: Config, report: Report) -> dict[str, Provider]:
     return providers
 
 
+def known_as(name: str, base_url: str) -> str | None:
+    """The built-in provider that this is, by name or by address: under another name, for a second key, say."""
+    if name in BUILT_IN:
+        return name
+    return next((row.name for row in BUILT_IN.values() if row.base_url == base_url.rstrip("/")), None)
+
+
 def retired_advice(provider: Provider, model: str) -> str | None:
     """What to say of a model that a built-in provider no longer lists. None: nothing is known against it."""
     row = BUILT_IN.get(provider.name)
@@ -170,9 +177,9 @@ def _from_section(name: str, section: ProviderSection, report: Report) -> Provid
         _check_url(base_url, report, (*path, "base_url"))
     if len(report.at("error")) > errors or dialect is None or base_url is None:
         return None
-    row = built_in or Provider(
-        name=name, base_url=base_url, needs_key=section.api_key is not None, profile=_profile_at(base_url)
-    )
+    same = known_as(name, base_url)
+    profile = BUILT_IN[same].profile if same else Profile()
+    row = built_in or Provider(name=name, base_url=base_url, needs_key=section.api_key is not None, profile=profile)
     key = Secret(section.api_key) if section.api_key else None
     provider = replace(row, base_url=base_url, dialect=dialect, api_key=key)
     if not provider.ready:
@@ -180,12 +187,6 @@ def _from_section(name: str, section: ProviderSection, report: Report) -> Provid
         fix = "its variable is empty" if written else f'write api_key = "${{{row.key_variables[0]}}}"'
         report.add("warning", (*path, "api_key"), f"no key, so {name} is passed over: {fix}")
     return provider
-
-
-def _profile_at(base_url: str) -> Profile:
-    """Facts by address: a built-in provider under another name, for a second key, is still itself."""
-    same = (row.profile for row in BUILT_IN.values() if row.base_url == base_url.rstrip("/"))
-    return next(same, Profile())
 
 
 def _check_url(base_url: str, report: Report, path: tuple[str, ...]) -> None:

@@ -44,6 +44,11 @@ far below: DeepSeek 1,024; OpenAI's tiles 1,445."""
 _IMAGE_TOKENS_MAX: Final = {"openai/gpt-4o-mini": 48_169}
 """By the beginning of `provider/model`, where it is more: 2,833 and 5,667 for each of up to 8 tiles (OpenAI's guide
 to images, 2026)."""
+_CHARACTERS_PER_TOKEN_MAX: Final = 6
+"""Prose comes to four or five in English and fewer in any other language, as long as letters are counted and not
+bytes, of which one of Hindi has three. Only rows of one sign (a drawn line, deep indentation) come to more."""
+_IMAGE_TOKENS_MIN: Final = 4
+"""The lower end of Qwen-VL's range (its model card); OpenAI's least is 85, Gemini's 258."""
 _IMAGE_TOKENS_LIKELY: Final = 1_000
 """About what a screen-sized picture comes to (OpenAI: 765 for 1024 x 1024; DeepSeek: up to 1,024)."""
 
@@ -115,6 +120,17 @@ def input_tokens_max(call: Call | Size, *, image_tokens: int = IMAGE_TOKENS_MAX)
     return size.text_tokens_max + image_tokens * size.images
 
 
+def input_tokens_min(messages: Sequence[Message], *more: str) -> int:
+    """About the fewest input tokens that any provider counts for these texts; costs next to nothing to ask.
+
+    Args:
+        messages: What the caller sends.
+        more: Further texts that go with it, such as the task's system prompt.
+    """
+    characters = sum(len(text) for message in messages for text in _texts(message)) + sum(map(len, more))
+    return characters // _CHARACTERS_PER_TOKEN_MAX + _IMAGE_TOKENS_MIN * images_in(messages)
+
+
 def input_tokens_likely(call: Call | Size) -> int:
     """About how many input tokens a provider will count for this call."""
     size = _size(call)
@@ -178,12 +194,17 @@ def image_tokens_max(target: Target) -> int:
     return max(more, default=IMAGE_TOKENS_MAX)
 
 
-def _message_bytes(message: Message) -> int:
+def _texts(message: Message) -> list[str]:
     content = message.content or ""
     texts = [content] if isinstance(content, str) else [part.text for part in content if isinstance(part, TextPart)]
     texts += [message.name or "", message.tool_call_id or ""]
     for call in message.tool_calls:
         texts += [call.id, call.name, call.arguments]
+    return texts
+
+
+def _message_bytes(message: Message) -> int:
+    texts = _texts(message)
     joints = max(0, len(texts) - 1)  # parts may be joined by a line feed (see the dialect)
     return sum(_text_bytes(text) for text in texts) + joints
 

@@ -8,7 +8,7 @@ from relevo.core.errors import Code, GatewayError
 from relevo.core.types import ChatWish, Target
 from relevo.providers.models import succeeds
 from relevo.providers.registry import Provider
-from relevo.routing.estimate import images_in
+from relevo.routing.needs import Needs, needs_of, refusal
 from relevo.routing.tasks import Task
 
 ExpectedCost = Callable[[Target], int | None]
@@ -21,7 +21,8 @@ class Step:
 
     target: Target
     skipped: str | None = None
-    """`no_key`, `images_unsupported`. None: it will be tried."""
+    """`no_key`, or what of the request it cannot do: `images_unsupported`, `tools_unsupported`, `json_unsupported`,
+    `context_length`. None: it will be tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,23 @@ def make_plan(
         targets = _cheapest_first(targets, expected_cost)
     elif task.order == "fastest" and fastest is not None:
         targets = tuple(targets[index] for index in fastest(targets))
-    images = images_in(wish.messages) > 0
-    steps = tuple(Step(target, _why_not(providers[target.provider], images)) for target in targets)
+    needs = needs_of(wish, task)
+    steps = tuple(Step(target, _why_not(providers[target.provider], target, needs)) for target in targets)
     if not wish.use_fallback:
         first = next((index for index, step in enumerate(steps) if step.skipped is None), 0)
         steps = steps[: first + 1]
     return Plan(task, steps)
+
+
+def unable(plan: Plan) -> GatewayError | None:
+    """What to tell the caller of a plan in which no target can do what is asked. None: one can, or has no key."""
+    return refusal([step.skipped for step in plan.steps])
+
+
+def larger_window(target: Target, than: Target) -> bool:
+    """Whether a request that was too long for `than` is worth a try: the window is larger, or one is unknown."""
+    known = target.context_tokens is not None and than.context_tokens is not None
+    return not known or (target.context_tokens or 0) > (than.context_tokens or 0)
 
 
 def _cheapest_first(targets: tuple[Target, ...], expected_cost: ExpectedCost) -> tuple[Target, ...]:
@@ -146,9 +158,5 @@ def _model_not_allowed(wish: ChatWish, targets: list[Target]) -> GatewayError:
     )
 
 
-def _why_not(provider: Provider, images: bool) -> str | None:  # noqa: FBT001 - a fact, read once
-    if not provider.ready:
-        return "no_key"
-    if images and not provider.profile.images:
-        return "images_unsupported"
-    return None
+def _why_not(provider: Provider, target: Target, needs: Needs) -> str | None:
+    return needs.unmet(target) if provider.ready else "no_key"

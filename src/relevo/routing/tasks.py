@@ -6,9 +6,11 @@ from typing import Literal
 
 from relevo.config.load import BUILT_IN_SOURCE, Config
 from relevo.config.problems import Report, did_you_mean
+from relevo.config.schema import Target as TargetSection
 from relevo.config.schema import Task as TaskSection
 from relevo.core.types import Target
-from relevo.providers.registry import BUILT_IN, Provider, retired_advice
+from relevo.providers.capabilities import cannot, context_tokens
+from relevo.providers.registry import BUILT_IN, Provider, known_as, retired_advice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,10 @@ def build_tasks(config: Config, providers: Mapping[str, Provider], report: Repor
     for name, section in config.tasks.items():
         for index, target in enumerate(section.targets):
             _check_target(name, index, target.provider, target.model, providers, report)
-        tasks[name] = _task(name, section)
+            for both in sorted({*target.can} & {*target.cannot}):
+                path = ("tasks", name, "targets", index, "can")
+                report.add("error", path, f'"{both}" stands in cannot, too: leave it in one of them')
+        tasks[name] = _task(name, section, providers)
         if not any(providers[t.provider].ready for t in section.targets if t.provider in providers):
             report.add("warning", ("tasks", name), "no target has a key, so every call of this task will fail")
     return tasks
@@ -54,19 +59,10 @@ def _check_keys(config: Config, providers: Mapping[str, Provider], report: Repor
             report.add("warning", ("providers", name), f"no key, so {name} is passed over: set {variables}")
 
 
-def _task(name: str, section: TaskSection) -> Task:
+def _task(name: str, section: TaskSection, providers: Mapping[str, Provider]) -> Task:
     return Task(
         name=name,
-        targets=tuple(
-            Target(
-                provider=target.provider,
-                upstream_model=target.model,
-                max_tokens=target.max_tokens,
-                first_token_s=target.first_token_s,
-                stream_upstream=target.stream_upstream,
-            )
-            for target in section.targets
-        ),
+        targets=tuple(_target(target, providers.get(target.provider)) for target in section.targets),
         order=section.order,
         temperature=section.temperature,
         system=section.system,
@@ -74,6 +70,24 @@ def _task(name: str, section: TaskSection) -> Task:
         credits=section.credits,
         hedge=section.hedge,
         restarts=section.on_cut == "restart",
+    )
+
+
+def _target(section: TargetSection, provider: Provider | None) -> Target:
+    """A target with what is known of its model; what the file says of it counts more."""
+    known = known_as(provider.name, provider.base_url) if provider else None
+    lacks = cannot(known, section.model) if known else frozenset()
+    window = section.context_tokens
+    if window is None and known:
+        window = context_tokens(known, section.model)
+    return Target(
+        provider=section.provider,
+        upstream_model=section.model,
+        max_tokens=section.max_tokens,
+        first_token_s=section.first_token_s,
+        stream_upstream=section.stream_upstream,
+        context_tokens=window,
+        cannot=lacks.difference(section.can) | frozenset(section.cannot),
     )
 
 

@@ -18,7 +18,7 @@ from relevo.core.types import Call, ChatWish, Completion, Principal, Target
 from relevo.ledger.wallet import Wallet
 from relevo.providers.registry import Provider
 from relevo.routing.health import Budget, Health
-from relevo.routing.plan import Plan, choose_task, make_plan
+from relevo.routing.plan import Plan, choose_task, make_plan, unable
 from relevo.routing.tasks import Task
 from relevo.service.caller import Caller
 from relevo.service.engine import Engine
@@ -149,6 +149,8 @@ class ChatService:
         """What a wish would cost at most. Nobody is called, nothing is set aside; raises as `chat` before a try."""
         plan = self.plan(wish)
         permit(owner, plan.task.name)
+        if refused := unable(plan):
+            raise refused
         call, _ = prepare(wish, plan.task)
         if self.cashier is None:
             offers = tuple(Offer(step=step, required_micro=None if step.skipped else 0) for step in plan.steps)
@@ -195,6 +197,8 @@ class ChatService:
         plan = self.plan(wish, peek=False)
         visit.task = plan.task.name
         permit(visit.principal, plan.task.name)
+        if refused := unable(plan):
+            raise refused
         call, ignored = prepare(wish, plan.task)
         caller.restarts = wish.on_cut_restart or plan.task.restarts
         if once is None:

@@ -18,7 +18,8 @@ from relevo.core.record import Attempt
 from relevo.core.types import Call, Completion, Target
 from relevo.routing.estimate import images_in
 from relevo.routing.health import Refusal, Ticket
-from relevo.routing.plan import Plan, Step
+from relevo.routing.needs import CONTEXT_LENGTH
+from relevo.routing.plan import Plan, Step, larger_window
 from relevo.service.attempt import Order, Try
 from relevo.service.caller import Caller
 from relevo.service.deadlines import Watch
@@ -132,7 +133,7 @@ class Relay:
     async def _first(self, turn: _Turn, following: _Turn | None) -> Served | None:
         """A target's turn has come. `following` is the next that could be asked. None: there is none."""
         last = following is None
-        skipped = turn.step.skipped or self._pointless()
+        skipped = turn.step.skipped or self._pointless(turn)
         if skipped is not None:
             self._skip(turn, skipped)
             return None
@@ -181,7 +182,7 @@ class Relay:
             return await self._ask(turn, last=False)
 
         def late() -> bool:
-            if turn.answering or other.tries or self._pointless():
+            if turn.answering or other.tries or self._pointless(other):
                 return False
             return engine.budget.take(engine.key_of(other.target), engine.clock.now_s())
 
@@ -282,11 +283,16 @@ class Relay:
                 return turn
         return None
 
-    def _pointless(self) -> str | None:
+    def _pointless(self, turn: _Turn) -> str | None:
         """Why a first try of a target would be in vain now."""
         if self._ends_at_s - self.engine.clock.now_s() < self._left_s_min():
             return "deadline"
-        return None
+        too_long = [
+            earlier.target
+            for earlier in self._turns
+            if earlier.error is not None and earlier.error.fault is Fault.CONTEXT_LENGTH_EXCEEDED
+        ]
+        return None if all(larger_window(turn.target, than) for than in too_long) else CONTEXT_LENGTH
 
     def _left_s_min(self) -> float:
         return min(_LEFT_S_MIN, self.engine.timeouts.total_s / 100)

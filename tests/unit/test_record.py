@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import json
 import os
 import re
 import threading
@@ -11,10 +12,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
+from relevo.cli.log import _attempt_row, _print_json
 from relevo.core.record import Attempt, RequestRecord
 from relevo.core.types import Usage
 from relevo.store import record_writer, sqlite
@@ -262,3 +265,26 @@ def wait_until(condition: Callable[[], bool], limit_s: float = 10) -> bool:
     while not condition() and time.monotonic() < end:
         os.sched_yield()
     return condition()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "blame", "mark"),
+    [
+        ("failed", "credential_refused", "us", "[us]"),
+        ("failed", "content_filtered", "caller", "[caller]"),
+        ("failed", "overloaded", "provider", ""),
+        ("failed", "cancelled", None, ""),
+        ("skipped", "no_key", None, ""),
+        ("ok", None, None, ""),
+    ],
+)
+def test_a_try_says_whose_fault_it_was(outcome: Any, code: str | None, blame: str | None, mark: str) -> None:
+    """The log marks what is not the provider's, its JSON has it always."""
+    attempt = Attempt(number=1, provider="a", upstream_model="m", outcome=outcome, code=code)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        _print_json([replace(record(1), attempts=(attempt,))])
+
+    assert json.loads(printed.getvalue())["attempts"][0]["blame"] == blame
+    assert str(_attempt_row(attempt)[-1]).endswith(mark)
+    assert ("[" in str(_attempt_row(attempt)[-1])) is bool(mark)

@@ -13,6 +13,7 @@ from rich.text import Text
 from relevo.cli.common import config_option, examples, fail, json_option, load_or_exit
 from relevo.cli.tables import print_table, printable, show, width
 from relevo.core.clock import SystemClock
+from relevo.core.errors import Blame
 from relevo.core.ledger import StoreUnavailable
 from relevo.core.record import Attempt, RequestRecord
 from relevo.ledger.pricing import credits_of
@@ -138,7 +139,7 @@ def _attempt_row(attempt: Attempt) -> tuple[str | Text, ...]:
     why += [part for part in (attempt.code, attempt.upstream_code, attempt.detail) if part]
     if attempt.phase and not attempt.http_status:  # with a status the phase tells nothing more
         why.append(f"(phase {attempt.phase})")
-    if attempt.blame:
+    if attempt.blame in (Blame.US, Blame.CALLER):  # what is not marked is the provider's
         why.append(f"[{attempt.blame}]")
     return (
         "",

@@ -125,7 +125,7 @@ class Ticket:
         self._leave()
         self._health.note(self._key, now_s, changed=changed)
 
-    def cancelled(self, now_s: float) -> None:  # noqa: ARG002 - like its sisters; a later rule may need it
+    def cancelled(self, now_s: float) -> None:  # noqa: ARG002 - every end takes its moment
         """Nobody waits for the call any more: it says nothing of the target."""
         if self._end():
             self._leave()

@@ -20,8 +20,8 @@ class Rules:
     calls_min: int = 5
     """Fewer calls a minute than this have no share worth the name."""
     open_s: float = 10
-    """The first opening; each call that fails again doubles it. Of 15 calls in a minute's outage, 4 s apart,
-    four reach the dead target: two that open the breaker, and one after each of the first two openings."""
+    """The first opening; each call that fails again doubles it. Of 15 calls in a minute's outage, 4 s apart and
+    refused at once, four reach the dead target: two open the breaker, and one follows each of two openings."""
     open_s_max: float = 25
     """With a call every 4 s, a target is in use again within 30 s of its recovery."""
     open_jitter_s: float = 1

@@ -106,7 +106,7 @@ class Server:
                 clock=self._clock,
                 gather_s=GATHER_REMOTE_S if self._books.remote else GATHER_S,
             )
-        self._demo = DemoApp(secrets.token_urlsafe(16), spanish=file.server.locale == "es") if setup.demo else None
+        self._demo = self._make_demo(setup) if setup.demo else None
         self._transport = AiohttpTransport()
         self._budget, self._queues = Budget(), Queues()
         self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)
@@ -123,6 +123,14 @@ class Server:
         gate = AdminGate(self._data_dir, self._clock)
         self._admin_app = AdminApp(self._admin_state(setup), gate, self._clock, self._metrics_page, CONTENT_TYPE)
         self.admin = Listener(self._admin_app, admin_socket, drain_s=0)
+
+    def _make_demo(self, setup: Setup) -> DemoApp:
+        """The simulated providers. Whoever breaks or heals one by hand sees it with the next call."""
+        return DemoApp(
+            secrets.token_urlsafe(16),
+            spanish=setup.config.file.server.locale == "es",
+            on_change=lambda provider: self._watch.health.forget(provider),  # noqa: PLW0108 - it is made later
+        )
 
     def _state(self, setup: Setup, demo_url: str | None = None) -> State:
         """Everything that requests need of one configuration."""

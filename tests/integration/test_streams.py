@@ -376,3 +376,42 @@ async def test_a_request_that_goes_in_a_circle_is_ended(tmp_path: Path) -> None:
         circle = await gateway.chat(prompt="x", headers={"x-relevo-hop": "2"})
         assert (circle.status, circle.json["code"]) == (508, "loop_detected")
         assert len(a.received) == 1
+
+
+DRAINS = 'on_disconnect = "drain"\n'
+
+
+async def test_where_a_cancelled_call_is_billed_in_full_it_is_read_to_its_end(tmp_path: Path) -> None:
+    """The caller pays for its share of what the provider counted; the provider's connection is not cut."""
+    more: Script = [0.05, *sse(delta("b" * 60), delta(None, "stop", usage=COUNTED), "[DONE]")[1:]]
+    async with upstream([*sse(delta("a" * 40)), *more]) as a:
+        text = config(a, task=METERED, prices=PRICES).replace("[providers.a]\n", f"[providers.a]\n{DRAINS}")
+        async with running(text, tmp_path) as gateway:
+            await gateway.grant(10_000)
+            context, answer = await open_stream(gateway)
+            answer.close()
+            await context.__aexit__(None, None, None)
+
+            await gateway.at_rest()
+            assert (await gateway.wallet())["available"] == 10_000 - 7 - 40
+            (record,) = await gateway.records()
+            assert record.attempts[0].outcome == "ok"
+            assert record.attempts[0].usage is not None
+            assert record.attempts[0].usage.output_tokens == 100
+        assert a.left.is_set() is False
+
+
+COUNTED = {"prompt_tokens": 7, "completion_tokens": 100, "total_tokens": 107}
+
+
+async def test_a_silent_stream_is_kept_alive_by_comments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the provider thinks, nobody on the way may take the silence for the end."""
+    from relevo.http import app
+
+    monkeypatch.setattr(app, "BEAT_S", 0.06)
+    slow: Script = [0.3, *streamed()]
+    async with upstream(slow) as a, running(config(a, more=""), tmp_path) as gateway:
+        got = await gateway.stream()
+
+        assert got.comments >= 2
+        assert got.content == "hola"

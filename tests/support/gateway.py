@@ -177,6 +177,13 @@ class Gateway:
         assert audit.open_holds == 0
         return audit
 
+    async def costs(self) -> list[tuple[str, int, str]]:
+        """What tries cost: hold, number of the try, who bears it."""
+        rows = self.server._books.store.connections[1].execute(  # type: ignore[attr-defined]
+            "SELECT hold_id, number, borne_by FROM cost ORDER BY hold_id, number"
+        )
+        return list(rows)
+
     async def records(self) -> list[RequestRecord]:
         """What the record holds once everything that waits is written (which stops the writer)."""
         assert self.server._writer is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ PATHS: Final = {
 }
 """Where each provider's API begins: what takes the place of its `base_url`."""
 _CHAT: Final = "/chat/completions"
+_MODELS: Final = "/models"
 _CONTROL: Final = "/_demo/"
 _CHUNK_GAP_S: Final = 0.005
 _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -25,8 +27,16 @@ _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 
 class DemoApp:
     """Three providers on one port, told apart by their path."""
 
-    def __init__(self, control_token: str, *, spanish: bool) -> None:
+    def __init__(self, control_token: str, *, spanish: bool, on_change: Callable[[str], None]) -> None:
+        """All are well at first.
+
+        Args:
+            control_token: What lets somebody break and heal them.
+            spanish: Language of the answers.
+            on_change: Told of a provider that was broken or healed by hand.
+        """
         self.control_token = control_token
+        self._on_change = on_change
         self._spanish = spanish
         self.broken: dict[str, Break] = {}
 
@@ -37,7 +47,10 @@ class DemoApp:
         if path.startswith(_CONTROL):
             await self._control(scope, path.removeprefix(_CONTROL), body, send)
             return
-        provider = next((name for name, base in PATHS.items() if path == base + _CHAT), None)
+        provider = next((name for name, base in PATHS.items() if path in (base + _CHAT, base + _MODELS)), None)
+        if provider is not None and path.endswith(_MODELS) and scope["method"] == "GET":
+            await _list(provider, self.broken.get(provider), receive, send)
+            return
         if provider is None or scope["method"] != "POST":
             await _send(send, 404, b'{"error":{"message":"not found","type":"invalid_request_error"}}')
             return
@@ -54,8 +67,10 @@ class DemoApp:
                 await _send(send, 400, b'{"error":"unknown mode or status"}')
                 return
             self.broken[provider] = wanted
+            self._on_change(provider)
         elif provider in PATHS and scope["method"] == "DELETE":
             self.broken.pop(provider, None)
+            self._on_change(provider)
         await _send(send, 200, msgspec.json.encode(self.broken))
 
     async def _chat(self, provider: str, request: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -73,6 +88,14 @@ class DemoApp:
             await _stream(send, stream_chunks(provider, model, text, counts), cut=mode == "cut")
         else:
             await _send(send, 200, plain_body(model, text, counts))
+
+
+async def _list(provider: str, broken: Break | None, receive: Receive, send: Send) -> None:
+    """The list of models, which is how relevo finds out that a provider has come back."""
+    if broken is None:
+        await _send(send, 200, b'{"object":"list","data":[]}')
+    elif not await _fail_at_once(provider, broken, receive, send):
+        await _send(send, 503, b"")
 
 
 async def _fail_at_once(provider: str, broken: Break, receive: Receive, send: Send) -> bool:

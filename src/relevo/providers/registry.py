@@ -43,6 +43,10 @@ class Provider:
         return bool(self.api_key) or not self.needs_key
 
 
+_BILLED_TO_ITS_END: Final = "drain"
+"""A stream that is broken off is generated and billed to its end all the same: Google, Groq, Mistral and Alibaba
+(openrouter.ai/docs/api-reference/streaming, "Stream Cancellation", read 2026-11; the others there stop)."""
+
 BUILT_IN: Final[dict[str, Provider]] = {
     row.name: row
     for row in (
@@ -50,13 +54,13 @@ BUILT_IN: Final[dict[str, Provider]] = {
             name="gemini",
             base_url="https://generativelanguage.googleapis.com/v1beta/openai",
             key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-            profile=Profile(errors=error_tables.GEMINI),
+            profile=Profile(errors=error_tables.GEMINI, on_disconnect=_BILLED_TO_ITS_END),
         ),
         Provider(
             name="qwen",
             base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
             key_variables=("DASHSCOPE_API_KEY", "QWEN_API_KEY"),
-            profile=Profile(errors=error_tables.QWEN),
+            profile=Profile(errors=error_tables.QWEN, on_disconnect=_BILLED_TO_ITS_END),
         ),
         Provider(
             name="deepseek",
@@ -80,13 +84,22 @@ BUILT_IN: Final[dict[str, Provider]] = {
             name="mistral",
             base_url="https://api.mistral.ai/v1",
             key_variables=("MISTRAL_API_KEY",),
-            profile=Profile(seed_field="random_seed", stream_options=False, errors=error_tables.MISTRAL),
+            profile=Profile(
+                seed_field="random_seed",
+                stream_options=False,
+                errors=error_tables.MISTRAL,
+                on_disconnect=_BILLED_TO_ITS_END,
+            ),
         ),
         Provider(
             name="groq",
             base_url="https://api.groq.com/openai/v1",
             key_variables=("GROQ_API_KEY",),
-            profile=Profile(max_tokens_field="max_completion_tokens", errors=error_tables.GROQ),
+            profile=Profile(
+                max_tokens_field="max_completion_tokens",
+                errors=error_tables.GROQ,
+                on_disconnect=_BILLED_TO_ITS_END,
+            ),
         ),
         Provider(
             name="xai",
@@ -181,7 +194,8 @@ def _from_section(name: str, section: ProviderSection, report: Report) -> Provid
     profile = BUILT_IN[same].profile if same else Profile()
     row = built_in or Provider(name=name, base_url=base_url, needs_key=section.api_key is not None, profile=profile)
     key = Secret(section.api_key) if section.api_key else None
-    provider = replace(row, base_url=base_url, dialect=dialect, api_key=key)
+    profile = replace(row.profile, on_disconnect=section.on_disconnect or row.profile.on_disconnect)
+    provider = replace(row, base_url=base_url, dialect=dialect, api_key=key, profile=profile)
     if not provider.ready:
         written = section.api_key is not None
         fix = "its variable is empty" if written else f'write api_key = "${{{row.key_variables[0]}}}"'

@@ -287,6 +287,14 @@ class Health:
             self._broken.pop(key, None)
         self._on_change(key, self.look(key, now_s))
 
+    def forget(self, provider: str) -> None:
+        """What was known of a provider holds no longer. Calls under way end as strangers."""
+        for known in [key for key in self._targets if key.provider == provider]:
+            del self._targets[known]
+            self._broken.pop(known, None)
+        for where in [where for where in self._accesses if where[0] == provider]:
+            del self._accesses[where]
+
     def _target(self, key: TargetKey) -> TargetHealth:
         where = (key.provider, key.credential)
         access = self._accesses.get(where)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,14 +58,18 @@ class Try:
         self.note: Attempt | None = None
         """How it ended, once it has."""
 
-    async def run(self) -> Completion:
+    async def run(self, announced: Awaitable[None]) -> Completion:
         """Ask, and read the whole answer.
+
+        Args:
+            announced: Awaited first: the caller hears who is asked.
 
         Raises:
             UpstreamError: It did not answer, or not with a whole answer.
         """
         note: dict[str, Any] = {"outcome": "failed", "code": CANCELLED}
         try:
+            await announced
             async with self.watch:
                 completion = _without_secrets(await self._converse(), self._engine.redactor)
         except UpstreamError as error:

@@ -8,36 +8,27 @@ import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Final
 
-from relevo.core.errors import Code, Fault, GatewayError, Phase, UpstreamError, Verdict
+from relevo.core.errors import Code, Fault, GatewayError, UpstreamError
 from relevo.core.record import Attempt
 from relevo.core.types import Call, Completion, Target
 from relevo.routing.estimate import images_in
 from relevo.routing.health import Refusal, Ticket
 from relevo.routing.needs import CONTEXT_LENGTH
-from relevo.routing.plan import Plan, Step, larger_window
+from relevo.routing.plan import Plan, larger_window
 from relevo.service.attempt import Order, Try
 from relevo.service.caller import Caller
-from relevo.service.deadlines import Watch
 from relevo.service.engine import Engine
 from relevo.service.hedge import race
+from relevo.service.turn import Turn, passed_over, verdict
 from relevo.service.visit import Visit
 
 _LEFT_S_MIN: Final = 2.0
 """A try that has less time than this is not begun."""
 _BACKOFF_S: Final = 0.25
-_BUSY_RETRY_S: Final = 1
-_RESTED: Final = ("breaker_open", "cooling", "busy", "throttled")
-"""Why a target that could answer is left alone for now."""
-
-
-_PASSING: Final = frozenset({None, 408, 409, 425, 429, 502, 503, 504, 529})
-"""Statuses that may be gone in a moment (FAULTS §4.2); None: the connection failed before there was one. A plain
-500 is not among them: its cause is the request as often as not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,45 +37,6 @@ class Served:
 
     completion: Completion
     target: Target
-
-
-@dataclass(slots=True)
-class _Turn:
-    """A target's part in this request."""
-
-    step: Step
-    tries: int = 0
-    error: UpstreamError | None = None
-    watch: Watch | None = None
-    """How far its last try has come."""
-    refusal: Refusal | None = None
-    asked_last: bool = False
-    """It was refused although nobody else was left."""
-
-    @property
-    def target(self) -> Target:
-        return self.step.target
-
-    @property
-    def open(self) -> bool:
-        """It has not been asked, and the plan does not pass it over."""
-        return self.step.skipped is None and not self.tries
-
-    @property
-    def answering(self) -> bool:
-        """It has begun to answer."""
-        return self.watch is not None and self.watch.phase is Phase.BODY
-
-    @property
-    def passing(self) -> bool:
-        """What it failed by may be gone in a moment."""
-        return self.watch is not None and self.watch.http_status in _PASSING
-
-    @property
-    def repeatable(self) -> bool:
-        """It may answer if it is asked again. Once it has begun, that would be paid for twice."""
-        error = self.error
-        return self.tries == 1 and error is not None and error.verdict is Verdict.SAME and not self.answering
 
 
 @dataclass(slots=True)
@@ -101,7 +53,7 @@ class Relay:
     delivered_bytes: int = 0
     """How much of that try's text the caller was sent, in UTF-8."""
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _turns: list[_Turn] = field(init=False)
+    _turns: list[Turn] = field(init=False)
     _ends_at_s: float = field(init=False)
     _cut: UpstreamError | None = None
 
@@ -120,7 +72,7 @@ class Relay:
         Raises:
             GatewayError: Nothing answered, or an answer broke off after content had gone out.
         """
-        self._turns = [_Turn(step) for step in self.plan.steps]
+        self._turns = [Turn(step) for step in self.plan.steps]
         self._ends_at_s = self.engine.clock.now_s() + self.engine.timeouts.total_s
         for index, turn in enumerate(self._turns):
             if turn.tries:
@@ -130,7 +82,7 @@ class Relay:
                 return served
         return await self._again() or self._fail()
 
-    async def _first(self, turn: _Turn, following: _Turn | None) -> Served | None:
+    async def _first(self, turn: Turn, following: Turn | None) -> Served | None:
         """A target's turn has come. `following` is the next that could be asked. None: there is none."""
         last = following is None
         skipped = turn.step.skipped or self._pointless(turn)
@@ -162,7 +114,7 @@ class Relay:
                     return served
         return None
 
-    def _second_wait_s(self, turn: _Turn) -> float | None:
+    def _second_wait_s(self, turn: Turn) -> float | None:
         """After what time a target is asked a second time, as nobody else answered. None: it is not.
 
         It must have named a time, or be the only one that the task has: several that fail at once are left alone.
@@ -174,7 +126,7 @@ class Relay:
             return random.uniform(0, _BACKOFF_S)  # noqa: S311 - spreads load, hides nothing
         return None if wait_s is None or wait_s > self.engine.retries.last_wait_s else wait_s
 
-    async def _hedged(self, turn: _Turn, other: _Turn) -> Served | None:
+    async def _hedged(self, turn: Turn, other: Turn) -> Served | None:
         """Ask a target, and another beside it if the first is later than it mostly is and the task allows it."""
         engine = self.engine
         after_s = engine.health.p95_first_token_s(engine.key_of(turn.target))
@@ -192,7 +144,7 @@ class Relay:
         self.visit.attempts.sort(key=lambda attempt: attempt.number)
         return served
 
-    async def _repeat(self, turn: _Turn, wait_s: float, *, last: bool) -> Served | None:
+    async def _repeat(self, turn: Turn, wait_s: float, *, last: bool) -> Served | None:
         """Ask a target a second time, after a wait, if time and budget allow it."""
         engine = self.engine
         now_s = engine.clock.now_s()
@@ -203,14 +155,13 @@ class Relay:
         await asyncio.sleep(wait_s)
         return await self._ask(turn, last=last)
 
-    async def _ask(self, turn: _Turn, *, last: bool) -> Served | None:
+    async def _ask(self, turn: Turn, *, last: bool) -> Served | None:
         """One try. None: it did not answer, and somebody else may."""
         ticket = await self._enter(turn, last=last)
         if isinstance(ticket, Refusal):
             turn.refusal, turn.asked_last = ticket, last
-            self._skip(turn, ticket.reason, ticket.until_s, ticket.cause)
+            self._skip(turn, ticket.reason, ticket)
             return None
-        await self._announce(turn.target)
         if not turn.tries:
             self.engine.budget.first(self.engine.key_of(turn.target))
         turn.tries += 1
@@ -224,21 +175,19 @@ class Relay:
         attempt = Try(self.engine, self.visit, self.caller, order, ticket)
         turn.watch, self.caller.on_leave = attempt.watch, attempt.caller_left
         try:
-            completion = await attempt.run()
+            completion = await attempt.run(self._announce(turn.target))
         except UpstreamError as error:
             turn.error = error
-            self._note_delivery(attempt)
-            await self._tell_failure(attempt, error)
-            return None
-        except BaseException:
-            self._note_delivery(attempt)
-            raise
+        else:
+            return Served(completion, turn.target)
         finally:
             self.caller.on_leave = None
-        self._note_delivery(attempt)
-        return Served(completion, turn.target)
+            if attempt.outgoing.sent_bytes:
+                self.delivered, self.delivered_bytes = attempt.note, attempt.outgoing.sent_bytes
+        await self._tell_failure(attempt, turn.error)
+        return None
 
-    async def _enter(self, turn: _Turn, *, last: bool) -> Ticket | Refusal:
+    async def _enter(self, turn: Turn, *, last: bool) -> Ticket | Refusal:
         """A place at a target. Where nobody else is left, a short wait for one is worth it."""
         engine, key = self.engine, self.engine.key_of(turn.target)
         entry = engine.health.enter(key, engine.clock.now_s(), last=last)
@@ -271,11 +220,7 @@ class Relay:
             if not self.caller.restarts or self.caller.left:
                 raise self._stream_cut()
 
-    def _note_delivery(self, attempt: Try) -> None:
-        if attempt.outgoing.sent_bytes:
-            self.delivered, self.delivered_bytes = attempt.note, attempt.outgoing.sent_bytes
-
-    def _next_ready(self, index: int) -> _Turn | None:
+    def _next_ready(self, index: int) -> Turn | None:
         """Who could be asked after this one. None: nobody is left."""
         engine, now_s = self.engine, self.engine.clock.now_s()
         for turn in self._turns[index + 1 :]:
@@ -283,7 +228,7 @@ class Relay:
                 return turn
         return None
 
-    def _pointless(self, turn: _Turn) -> str | None:
+    def _pointless(self, turn: Turn) -> str | None:
         """Why a first try of a target would be in vain now."""
         if self._ends_at_s - self.engine.clock.now_s() < self._left_s_min():
             return "deadline"
@@ -297,53 +242,19 @@ class Relay:
     def _left_s_min(self) -> float:
         return min(_LEFT_S_MIN, self.engine.timeouts.total_s / 100)
 
-    def _skip(self, turn: _Turn, reason: str, until_s: float | None = None, why: str | None = None) -> None:
-        clock, detail, until_ms = self.engine.clock, why, None
-        if until_s is not None:
-            until_ms = round((clock.wall_s() + until_s - clock.now_s()) * 1000)
-            moment = datetime.fromtimestamp(until_ms / 1000, UTC).isoformat(timespec="seconds")
-            detail = f"until {moment.replace('+00:00', 'Z')}" + (f" ({why})" if why else "")
-        self.visit.attempts.append(
-            Attempt(
-                number=next(self._numbers),
-                provider=turn.target.provider,
-                upstream_model=turn.target.upstream_model,
-                outcome="skipped",
-                code=reason,
-                detail=detail,
-                until_ms=until_ms,
-            )
-        )
+    def _skip(self, turn: Turn, reason: str, refusal: Refusal | None = None) -> None:
+        number = next(self._numbers)
+        self.visit.attempts.append(passed_over(turn.target, number, reason, refusal, self.engine.clock))
 
     def _fail(self) -> Served:
         """Nothing answered.
 
         Raises:
-            GatewayError: Always: whom it was due to decides which.
+            GatewayError: Always.
         """
         if self.delivered is not None:
             raise self._stream_cut()
-        extra: dict[str, object] = {"attempts": self.visit.attempts}
-        failures = [turn.error for turn in self._turns if turn.error is not None]
-        if not failures:
-            self._shed(extra)
-        if failures and all(failure.blames_request for failure in failures):
-            faults = {failure.fault for failure in failures}
-            if faults == {Fault.CONTEXT_LENGTH_EXCEEDED}:
-                raise GatewayError(Code.CONTEXT_LENGTH_EXCEEDED, extra=extra)
-            if faults == {Fault.CONTENT_FILTERED}:
-                raise GatewayError(Code.CONTENT_FILTERED, extra=extra)
-            raise GatewayError(Code.INVALID_REQUEST, "invalid_request.refused", extra=extra)
-        raise GatewayError(Code.ALL_PROVIDERS_FAILED, extra=extra)
-
-    def _shed(self, extra: dict[str, object]) -> None:
-        """Nobody was asked. Where that is for want of rest alone, the caller hears when to come back."""
-        refusals = [turn.refusal for turn in self._turns if turn.refusal is not None]
-        if refusals and not any(turn.tries for turn in self._turns):
-            now_s = self.engine.clock.now_s()
-            waits = [refusal.until_s - now_s for refusal in refusals if refusal.until_s is not None]
-            wait_s = max(_BUSY_RETRY_S, min(waits, default=_BUSY_RETRY_S))
-            raise GatewayError(Code.UNAVAILABLE, extra={**extra, "retry_after_s": -int(-wait_s // 1)})
+        raise verdict(self._turns, self.visit.attempts, self.engine.clock.now_s())
 
     def _stream_cut(self) -> GatewayError:
         return GatewayError(Code.STREAM_CUT, extra={"attempts": self.visit.attempts})

@@ -182,10 +182,24 @@ def test_a_provider_without_free_probes_is_asked_once() -> None:
     one = opened()
     fail(one, 5, key=SISTER)
     fail(one, 5, key=SISTER)
-    assert one.probe_due(10) == [KEY, SISTER]
+    assert one.probe_due(10) == [KEY]
     one.probed(KEY, 10, ok=None)
     assert one.probe_due(100) == []
     assert one.next_probe_s(100) is None
+
+
+def test_open_targets_behind_a_key_share_a_probe() -> None:
+    """Whenever each of them opened: one is named for all, and all hear the result; other keys do not."""
+    one = opened()
+    for key, now_s in ((SISTER, 6), (OTHER, 6)):
+        fail(one, now_s, key=key)
+        fail(one, now_s, key=key)
+    assert one.probe_due(9) == [KEY]
+    one.probed(KEY, 9, ok=False)
+    assert one.probe_due(11) == [OTHER]
+    assert one.probe_due(14) == [KEY]
+    one.probed(KEY, 14, ok=True)
+    assert [one.look(key, 14).state for key in (KEY, SISTER, OTHER)] == ["half_open", "half_open", "open"]
 
 
 def test_a_429_cools_until_the_moment_it_names() -> None:

@@ -111,8 +111,9 @@ class Breaker:
         return self._probe_at_s if useful else None
 
     def probe_again_at(self, moment_s: float) -> None:
-        """A free probe has been sent: the next one not before this moment."""
-        self._probe_at_s = moment_s
+        """A free probe has been sent: the next one not before this moment, unless probes are not believed."""
+        if self._probe_at_s < inf:
+            self._probe_at_s = moment_s
 
     def probed(self, now_s: float, *, ok: bool) -> bool:
         """A free probe ended. Whether this made the breaker half-open."""

@@ -251,15 +251,15 @@ class Health:
         return target.speed.p95_s() if target else None
 
     def probe_due(self, now_s: float) -> list[TargetKey]:
-        """The open targets to which a free probe is to be sent now. Each is named once in `Rules.probe_s`."""
-        due = [
-            key
-            for key, target in self._broken.items()
-            if target.access.has_probe and target.breaker.probe_due(now_s)
-        ]
-        for key in due:
-            self._broken[key].breaker.probe_again_at(now_s + self.rules.probe_s)
-        return due
+        """An open target of each key to which a free probe is to be sent now; each once in `Rules.probe_s`."""
+        due: dict[Access, TargetKey] = {}
+        for key, target in self._broken.items():
+            if target.access.has_probe and target.breaker.probe_due(now_s):
+                due.setdefault(target.access, key)
+        for target in self._broken.values():
+            if target.access in due:
+                target.breaker.probe_again_at(now_s + self.rules.probe_s)
+        return list(due.values())
 
     def next_probe_s(self, now_s: float) -> float | None:
         """The moment at which `probe_due` next names a target. None: not before something else happens."""
@@ -267,14 +267,19 @@ class Health:
         return min((moment_s for moment_s in moments if moment_s is not None), default=None)
 
     def probed(self, key: TargetKey, now_s: float, ok: bool | None) -> None:  # noqa: FBT001 - one fact
-        """How a free probe ended: True makes an open target half-open at once; None: there are no such probes."""
-        target = self._targets.get(key)
-        if target is None:
+        """How a free probe ended, for all open targets behind the same key.
+
+        True makes them half-open at once. None: this provider has no free probes, and is never asked again.
+        """
+        access = self._accesses.get((key.provider, key.credential))
+        if access is None:
             return
         if ok is None:
-            target.access.has_probe = False
-        else:
-            self.note(key, now_s, changed=target.breaker.probed(now_s, ok=ok))
+            access.has_probe = False
+            return
+        for other, target in list(self._broken.items()):
+            if target.access is access:
+                self.note(other, now_s, changed=target.breaker.probed(now_s, ok=ok))
 
     def note(self, key: TargetKey, now_s: float, *, changed: bool) -> None:
         """For tickets: something has happened to a target."""

@@ -49,8 +49,8 @@ class Probes:
         self._providers = providers
         self._timer: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._asked: dict[tuple[str, str], list[TargetKey]] = {}
-        """By provider and credential, what a probe under way is for: one at a time, its result holds for all."""
+        self._asked: set[tuple[str, str]] = set()
+        """Provider and credential of the probes under way: one at a time each."""
 
     @property
     def idle(self) -> bool:
@@ -83,19 +83,18 @@ class Probes:
     def _send(self, key: TargetKey) -> None:
         where = (key.provider, key.credential)
         provider = self._providers().get(key.provider)
-        if where in self._asked:
-            self._asked[where].append(key)
-        elif provider is not None and credential_of(provider) == key.credential:
-            self._asked[where] = [key]
-            self._begin(self._probe(where, provider))
+        if provider is None or credential_of(provider) != key.credential:
+            return
+        if where not in self._asked:
+            self._asked.add(where)
+            self._begin(self._probe(key, provider))
 
-    async def _probe(self, where: tuple[str, str], provider: Provider) -> None:
+    async def _probe(self, key: TargetKey, provider: Provider) -> None:
         try:
             ok = await self._is_up(provider)
         finally:
-            keys = self._asked.pop(where)
-        for key in keys:
-            self._health.probed(key, self._clock.now_s(), ok)
+            self._asked.discard((key.provider, key.credential))
+        self._health.probed(key, self._clock.now_s(), ok)
 
     async def _is_up(self, provider: Provider) -> bool | None:
         """Whether a provider gave its list. None: it has none to give."""

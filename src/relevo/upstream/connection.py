@@ -280,7 +280,7 @@ class Connection(asyncio.Protocol):
         if self.state is not State.WHOLE and self.state is not State.LOST:
             self.state = State.LOST
             self._detail = detail
-            self._wake()
+        self._wake()
 
     def _failure(self) -> UpstreamError:
         return UpstreamError(Fault.CONNECTION_LOST, detail=self._detail)

@@ -57,6 +57,8 @@ async def dial(origin: Origin, resolver: Resolver, context: ssl.SSLContext) -> C
             transport.abort()
             raise
     connection.connection_made(transport)
+    if not connection.is_open:
+        raise UpstreamError(Fault.CONNECT_FAILED, detail="closed as soon as it was open")
     return connection
 
 
@@ -103,6 +105,8 @@ async def _connect_to(address: str, port: int) -> Dialled:
 async def _start_tls(
     transport: asyncio.Transport, connection: Connection, host: str, context: ssl.SSLContext
 ) -> asyncio.Transport:
+    if not connection.is_open:  # who speaks first speaks no TLS; and uvloop would never return
+        raise ssl.SSLError
     over = await asyncio.get_running_loop().start_tls(
         transport, connection, context, server_hostname=host, ssl_handshake_timeout=_TLS_S
     )
@@ -121,7 +125,11 @@ def _tls_reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _CERTIFICATE.get(error.verify_code, "its TLS certificate is not trusted")
     if isinstance(error, ssl.SSLError):
-        return "it speaks no TLS 1.2 or later" if error.reason in _OLD_TLS else "the TLS handshake failed"
+        return (
+            "it speaks no TLS 1.2 or later"
+            if getattr(error, "reason", "") in _OLD_TLS
+            else "the TLS handshake failed"
+        )
     if isinstance(error, ConnectionAbortedError):
         return f"no TLS handshake in {_TLS_S:g} s"
     return "closed during the TLS handshake"

@@ -36,7 +36,7 @@ from relevo.store.api_keys import StoredApiKeys
 from relevo.store.record_writer import GATHER_REMOTE_S, GATHER_S, RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
-from relevo.upstream.aiohttp_transport import AiohttpTransport
+from relevo.upstream.http_transport import HttpTransport
 from relevo.upstream.small_get import SmallGet
 from relevo.wiring import (
     credits_enabled,
@@ -107,7 +107,7 @@ class Server:
                 gather_s=GATHER_REMOTE_S if self._books.remote else GATHER_S,
             )
         self._demo = self._make_demo(setup) if setup.demo else None
-        self._transport = AiohttpTransport()
+        self._transport = HttpTransport()
         self._budget, self._queues = Budget(), Queues()
         self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)
         self._watch = HealthWatch(

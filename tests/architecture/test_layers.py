@@ -41,7 +41,9 @@ ONE_DOOR: Final = {
         "store/shared_limiter.py",
         "ledger/wallet.py",
     },
-    "aiohttp": {"upstream/aiohttp_transport.py"},  # one transport, to be replaced in one place
+    "aiohttp": set(),  # the transport is our own; tests compare it with this one
+    "httptools": {"upstream/connection.py", "http/protocol.py"},
+    "ssl": {"upstream/dialing.py", "upstream/http_transport.py"},  # one place decides whom TLS trusts
     "apsw": {"store/sqlite.py", "store/backup.py"},
     "jwt": {"auth/tokens.py", "auth/keys.py", "auth/dev_secret.py"},
     # a driver that many installations do not have: loaded for a postgresql:// URL only

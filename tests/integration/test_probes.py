@@ -14,7 +14,7 @@ from relevo.routing.health import Health, Rules, TargetKey, Ticket
 from relevo.routing.target_key import key_of
 from relevo.service.probes import Probes
 from relevo.testing import Answer, ScriptedUpstream
-from relevo.upstream.aiohttp_transport import AiohttpTransport
+from relevo.upstream.http_transport import HttpTransport
 from support.dice import dice
 from support.upstream import HANG, Received, Script, Upstream, reply
 
@@ -44,7 +44,7 @@ class Bench:
         self.offered = {"p": self.provider}
         self.changed = asyncio.Event()
         self.health = Health(rules, dice(1), on_change=lambda _key, _look: self.changed.set())
-        self.transport = AiohttpTransport()
+        self.transport = HttpTransport()
         self.probes = Probes(self.health, self.transport, self.clock, lambda: self.offered)
 
     def key(self, model: str = "a") -> TargetKey:

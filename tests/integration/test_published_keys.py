@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from relevo.core.errors import UpstreamError
-from relevo.upstream.aiohttp_transport import AiohttpTransport
+from relevo.upstream.http_transport import HttpTransport
 from relevo.upstream.small_get import SmallGet
 from support.gateway import QUICK, Gateway, config_text, running
 from support.idp import ec_key, jwk, key_set, rsa_key
@@ -100,7 +100,7 @@ async def test_a_dead_issuer_and_a_reload_take_no_key_away(tmp_path: Path) -> No
 
 @pytest.fixture
 async def get() -> AsyncIterator[SmallGet]:
-    transport = AiohttpTransport()
+    transport = HttpTransport()
     yield SmallGet(transport, timeout_s=0.3)
     await transport.aclose()
 
@@ -127,7 +127,7 @@ DRIPPING: Script = [HEAD + b"content-length: 1000\r\n\r\n", *[piece for _ in ran
         ("a drop at a time", DRIPPING, "no whole answer in 0.3 s"),
         ("2 MB", ENDLESS, "over 256 KiB"),
         ("1 GB, as it says", [HEAD + b"content-length: 1000000000\r\n\r\n" + b" " * 300_000, HANG], "over 256 KiB"),
-        ("cut short", [HEAD + b"content-length: 99\r\n\r\n{"], "ClientPayloadError"),
+        ("cut short", [HEAD + b"content-length: 99\r\n\r\n{"], "closed before its end"),
         ("closed", [b""], "closed or reset"),
         ("a compressed bomb", [HEAD + b"content-encoding: gzip\r\ncontent-length: 2\r\n\r\n\x1f\x8b"], "a compressed answer"),
     ],

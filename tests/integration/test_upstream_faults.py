@@ -35,6 +35,12 @@ def half(body: dict[str, Any]) -> Script:
     return reply(data[: len(data) // 2])
 
 
+def chunk(event: dict[str, Any]) -> Script:
+    """An event as one chunk of a chunked body."""
+    frame = f"data: {json.dumps(event)}\n\n".encode()
+    return [b"%x\r\n%b\r\n" % (len(frame), frame)]
+
+
 CASES = [
     Case("HTML with a 200", reply("<html>hi</html>", content_type="text/html"), "wrong_content_type", 200),
     Case("HTML that says JSON", reply("<html>hi</html>"), "not_json", 200, "body"),
@@ -73,8 +79,11 @@ CASES = [
     Case("one endless line", [STREAM + b"\r\ndata: " + b"x" * 1_100_000], "reply_too_large", 200),
     Case("a body cut before its length", [HEAD + b'content-length: 900\r\n\r\n{"choices":['],
          "connection_lost", 200, "body"),
-    Case("a broken chunked body", [HEAD + b"transfer-encoding: chunked\r\n\r\nZZ\r\nhello"],
-         "connection_lost", None, "headers"),
+    Case("a broken chunked body", [HEAD + b"transfer-encoding: chunked\r\n\r\nZZ\r\nhello", HANG],
+         "connection_lost", 200),
+    Case("a broken chunk after text",
+         [STREAM + b"transfer-encoding: chunked\r\n\r\n", *chunk(delta("hi")), b"ZZ\r\nhello", HANG],
+         "connection_lost", 200, "body"),
     Case("closed without a word", [], "connection_lost", None, "headers"),
     Case("no HTTP at all", [b"SSH-2.0-OpenSSH_9\r\n\r\n"], "connection_lost", None, "headers"),
     Case("headers that never end", [b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000], "connection_lost", None, "headers"),

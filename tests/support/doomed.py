@@ -105,7 +105,7 @@ def arm(point: str, number: int) -> Any:
     from relevo.ledger.wallet import Wallet
     from relevo.store import sqlite
     from relevo.store.queries import queries
-    from relevo.upstream.aiohttp_transport import AiohttpTransport
+    from relevo.upstream.http_transport import HttpTransport
 
     sentence = Sentence(number)
     match point:
@@ -134,7 +134,7 @@ def arm(point: str, number: int) -> Any:
             if POSTGRES:
                 after(POSTGRES.PostgresStore, "_until_answered", sentence)
         case "connect":
-            before(AiohttpTransport, "open", sentence)
+            before(HttpTransport, "open", sentence)
         case "settle":
             before(Wallet, "close", sentence)
         case "answer":

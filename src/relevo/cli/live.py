@@ -7,13 +7,13 @@ from relevo.core.clock import SystemClock
 from relevo.core.secret import Redactor
 from relevo.service.live import missing_model, probe
 from relevo.setup import Setup
-from relevo.upstream.aiohttp_transport import AiohttpTransport
+from relevo.upstream.http_transport import HttpTransport
 
 
 async def check_live(setup: Setup, report: Report) -> None:
     """Ask every provider that a task uses, and add what it says to the report."""
     redactor, clock = Redactor(setup.secrets()), SystemClock()
-    transport = AiohttpTransport()
+    transport = HttpTransport()
     try:
         for name, provider in setup.providers.items():
             used = [

@@ -1,4 +1,4 @@
-"""The protocol behind which the HTTP client stands, so that it can be replaced by a faster one.
+"""The protocol behind which the HTTP client stands, so that it can be replaced.
 
 A transport reports how far it has come by calling `on_phase`, and lets itself be cancelled at any await.
 Deadlines are not its business: the caller holds one clock for all phases and cancels.
@@ -47,7 +47,8 @@ class Transport(Protocol):
         """POST `body` to `url` and return once the headers of the answer are there. Follows no redirect.
 
         Calls `on_phase(SEND)` with a working connection, `on_phase(HEADERS)` once the request is sent, and
-        `on_phase(FIRST_EVENT)` with the headers of the answer.
+        `on_phase(FIRST_EVENT)` with the headers of the answer. When a kept connection turns out to be closed
+        before any byte of an answer, a new one takes its place, and SEND and HEADERS are told again.
 
         Raises:
             UpstreamError: No connection, or it was lost.

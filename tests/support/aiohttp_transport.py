@@ -1,4 +1,4 @@
-"""The transport on aiohttp (docs/adr/2026-11-23-transport.md says why, and what replaces it)."""
+"""A transport on aiohttp, to compare ours with (docs/adr/2026-11-23-transport.md)."""
 
 import asyncio
 from types import SimpleNamespace

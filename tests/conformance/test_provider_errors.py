@@ -462,5 +462,5 @@ def test_a_second_key_is_judged_as_the_first(tmp_path: Path, monkeypatch: pytest
     )
     providers = set_up().providers
 
-    assert providers["second"].profile is BUILT_IN["together"].profile
+    assert providers["second"].profile == BUILT_IN["together"].profile
     assert providers["other"].profile == Profile()

@@ -36,7 +36,9 @@ class Clock(SystemClock):
 def failed(outcome: Outcome, detail: str) -> bool:
     """Whether no connection came about, in these words."""
     error = outcome.error
-    return error is not None and (error.fault, error.detail, outcome.phases) == (Fault.CONNECT_FAILED, detail, [])
+    fault = Fault.TLS_FAILED if "TLS" in detail else Fault.CONNECT_FAILED
+    fault = Fault.HOST_UNKNOWN if detail == "the host name is not known" else fault
+    return error is not None and (error.fault, error.detail, outcome.phases) == (fault, detail, [])
 
 
 def resolving(*answers: Addresses | OSError) -> tuple[Callable[[str], Addresses], list[str]]:

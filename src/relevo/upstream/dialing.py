@@ -39,7 +39,7 @@ async def dial(origin: Origin, resolver: Resolver, context: ssl.SSLContext) -> C
     """A new connection, over TLS where the origin says so.
 
     Raises:
-        UpstreamError: CONNECT_FAILED, with a `detail` in our words.
+        UpstreamError: HOST_UNKNOWN, CONNECT_FAILED or TLS_FAILED, with a `detail` in our words.
     """
     addresses: Addresses = (origin.host,) if is_address(origin.host) else await resolver.addresses(origin.host)
     try:

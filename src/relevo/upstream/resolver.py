@@ -58,7 +58,7 @@ class Resolver:
         """Where `host` may be, at least one address, in the order to try them.
 
         Raises:
-            UpstreamError: CONNECT_FAILED: there is no such name, or nothing that could say so.
+            UpstreamError: HOST_UNKNOWN: there is no such name; CONNECT_FAILED: nothing could say whether there is.
         """
         now_s = self._clock.now_s()
         found_s, known = self._known.get(host, (0.0, ()))
@@ -69,7 +69,7 @@ class Resolver:
             return answer
         if known and now_s - found_s < _STALE_S:
             return known
-        raise UpstreamError(Fault.HOST_UNKNOWN, detail=_reason(answer))
+        raise _failure(answer)
 
     def doubt(self, host: str) -> None:
         """Nobody could be reached there: ask anew next time."""
@@ -124,9 +124,9 @@ def is_address(host: str) -> bool:
     return True
 
 
-def _reason(answer: Addresses | OSError | None) -> str:
+def _failure(answer: Addresses | OSError | None) -> UpstreamError:
     if answer is None:
-        return "the name resolver does not answer"
+        return UpstreamError(Fault.CONNECT_FAILED, detail="the name resolver does not answer")
     if isinstance(answer, socket.gaierror) and answer.errno == socket.EAI_AGAIN:
-        return "the name resolver failed"
-    return "the host name is not known"
+        return UpstreamError(Fault.CONNECT_FAILED, detail="the name resolver failed")
+    return UpstreamError(Fault.HOST_UNKNOWN, detail="the host name is not known")

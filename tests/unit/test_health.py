@@ -78,6 +78,57 @@ def test_a_target_that_can_be_probed_is_back_in_ten_seconds() -> None:
         assert tries <= 6, seed
 
 
+@pytest.mark.parametrize("probed", [False, True])
+def test_a_silent_outage_is_seen_before_its_deadlines(probed: bool) -> None:
+    """A provider that says nothing for 10 s a call costs four calls of fifteen, too, and is soon in use again."""
+    for seed in SEEDS:
+        one, recovery_s, back_s, tries = health(seed=seed), 60.0, None, 0
+        hanging: list[tuple[float, Ticket]] = []
+        entered(one.enter(KEY, 0)).ok(0, first_token_s=0.2)
+        for tenth in range(1500):
+            now_s = tenth / 10
+            while hanging and hanging[0][0] <= now_s:
+                hanging.pop(0)[1].failed(now_s, Harm.FAILURE, Fault.FIRST_TOKEN_TIMEOUT)
+            for key in one.probe_due(now_s) if probed else ():
+                one.probed(key, now_s, ok=now_s >= recovery_s)
+            if tenth % 40 == 0 and isinstance(ticket := one.enter(KEY, now_s), Ticket):
+                if now_s >= recovery_s:
+                    ticket.ok(now_s, first_token_s=0.2)
+                    back_s = back_s or now_s
+                else:
+                    hanging.append((now_s + 10, ticket))
+                    tries += 1
+        assert tries <= 4, seed
+        assert back_s is not None
+        assert back_s - recovery_s <= (10 if probed else 30), seed
+
+
+def test_a_target_that_is_slow_by_nature_is_not_taken_for_silent() -> None:
+    """Two calls that wait no longer than usual keep nobody away, nor do those of a target never heard of."""
+    one = health()
+    for usual_s in (None, 20.0):
+        if usual_s is not None:
+            entered(one.enter(KEY, 0)).ok(20, first_token_s=usual_s)
+        waiting = [entered(one.enter(KEY, 100)) for _ in range(5)]
+        entered(one.enter(KEY, 130)).cancelled(130)
+        for ticket in waiting:
+            ticket.cancelled(130)
+
+
+def test_a_call_that_hangs_from_before_a_recovery_keeps_nobody_away() -> None:
+    """The half-open target's one call is silent, a probe says that it is back: another call finds out."""
+    one = opened()
+    hanging = entered(one.enter(KEY, 20))
+    refused(one.enter(KEY, 21))
+    assert one.probe_due(25) == [KEY]
+    one.probed(KEY, 25, ok=True)
+    second = entered(one.enter(KEY, 26))
+    hanging.failed(30, Harm.FAILURE, Fault.FIRST_TOKEN_TIMEOUT)
+    assert one.look(KEY, 30).state == "half_open"
+    second.ok(31)
+    assert one.look(KEY, 31).state == "closed"
+
+
 def test_openings_grow_and_end() -> None:
     """10, 20, 25, 25 s and up to one more; a call that the half-open target answers closes it."""
     one, now_s, lengths = opened(), 4.0, []
@@ -349,7 +400,7 @@ def test_a_ticket_ends_once() -> None:
 
 
 def test_changes_are_told() -> None:
-    """Opening, half-open by a probe, closing, cooling: each once."""
+    """Opening, half-open by a probe, its one call, closing, cooling: each once."""
     told: list[tuple[str, str | None]] = []
     one = Health(Rules(), dice(0), on_change=lambda _key, look: told.append((look.state, look.reason)))
     fail(one, 0)
@@ -362,6 +413,7 @@ def test_changes_are_told() -> None:
     entered(one.enter(KEY, 10)).failed(10, Harm.COOLDOWN, Fault.RATE_LIMITED, 3)
     assert told == [
         ("open", "server_error"),
+        ("half_open", "server_error"),
         ("half_open", "server_error"),
         ("closed", None),
         ("cooling", "rate_limited"),

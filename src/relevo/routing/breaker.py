@@ -20,8 +20,8 @@ class Pass:
     """With it a call goes by a breaker. What it finds out counts only while the breaker's state is the same."""
 
     era: int
-    trial: bool
-    """It is the one call that a half-open breaker lets by."""
+    trial: int | None
+    """Number of the call that a half-open breaker lets by alone. None: it is not such a call."""
 
 
 class Breaker:
@@ -37,7 +37,9 @@ class Breaker:
         self._in_a_row = 0
         self._openings = 0
         self._era = 0
-        self._trial = False
+        self._trials = 0
+        self._trial: int | None = None
+        """The call by which a half-open breaker finds out. None: the next one will be it."""
         self._probe_at_s = inf
         self._probe_said_ok = False
         self.until_s = 0.0
@@ -54,7 +56,12 @@ class Breaker:
 
     def blocks(self, now_s: float) -> bool:
         """Whether a call has to stay away: it is open, or its one call is under way."""
-        return self.state(now_s) == "open" or self._trial
+        return self.state(now_s) == "open" or self._trial is not None
+
+    @property
+    def in_a_row(self) -> int:
+        """Failures since the last answer."""
+        return self._in_a_row
 
     def counts(self, now_s: float) -> tuple[int, int]:
         """Calls of the last minute, and how many of them were answered."""
@@ -62,9 +69,11 @@ class Breaker:
 
     def enter(self, now_s: float) -> Pass:
         """A call goes by, whether or not it is blocked."""
-        trial = self.state(now_s) == "half_open" and not self._trial
-        self._trial = self._trial or trial
-        return Pass(self._era, trial)
+        if self.state(now_s) != "half_open" or self._trial is not None:
+            return Pass(self._era, None)
+        self._trials += 1
+        self._trial = self._trials
+        return Pass(self._era, self._trial)
 
     def answering(self, entered: Pass) -> bool:
         """A call's answer has begun. Whether this closed the breaker: no caller need wait for the answer's end."""
@@ -86,7 +95,7 @@ class Breaker:
         if entered.era != self._era:
             return False
         if self._openings:
-            opens = entered.trial
+            opens = entered.trial is not None and entered.trial == self._trial
         else:
             self._window.add(now_s, calls=1)
             self._in_a_row += 1
@@ -97,8 +106,8 @@ class Breaker:
 
     def left(self, entered: Pass) -> None:
         """A call ended and said nothing. The next one may try in its place."""
-        if entered.trial and entered.era == self._era:
-            self._trial = False
+        if entered.trial is not None and entered.trial == self._trial and entered.era == self._era:
+            self._trial = None
 
     def probe_due(self, now_s: float) -> bool:
         """Whether a free probe could close an opening early, and it is time for one."""
@@ -107,8 +116,11 @@ class Breaker:
 
     def probe_at_s(self, now_s: float) -> float | None:
         """The moment of the next free probe. None: none is of use any more before the next opening."""
-        useful = self.harm is Harm.FAILURE and now_s < self.until_s and self._probe_at_s < self.until_s
-        return self._probe_at_s if useful else None
+        shortens = now_s < self.until_s and self._probe_at_s < self.until_s
+        relieves = (
+            self._trial is not None and self._probe_at_s < inf
+        )  # the one call may hang from before a recovery
+        return self._probe_at_s if self.harm is Harm.FAILURE and (shortens or relieves) else None
 
     def probe_again_at(self, moment_s: float) -> None:
         """A free probe has been sent: the next one not before this moment, unless probes are not believed."""
@@ -117,11 +129,14 @@ class Breaker:
 
     def probed(self, now_s: float, *, ok: bool) -> bool:
         """A free probe ended. Whether this made the breaker half-open."""
-        useful = ok and self.harm is Harm.FAILURE and self.state(now_s) == "open" and self._probe_at_s < inf
-        if useful:
-            self._probe_said_ok = True
-            self.until_s = now_s
-        return useful
+        if not ok or self.harm is not Harm.FAILURE or self._probe_at_s == inf:
+            return False
+        if self.state(now_s) == "half_open":
+            self._trial = None  # it says nothing yet: another call finds out beside it
+            return False
+        self._probe_said_ok = True
+        self.until_s = now_s
+        return True
 
     def _are_enough(self, now_s: float, rules: Rules) -> bool:
         if self._in_a_row >= rules.failures:
@@ -146,4 +161,4 @@ class Breaker:
 
     def _turn(self) -> None:
         self._era += 1
-        self._trial = False
+        self._trial = None

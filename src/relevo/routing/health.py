@@ -68,10 +68,14 @@ class Ticket:
         self._passes: tuple[Pass, ...] = tuple(breaker.enter(now_s) for breaker in target.breakers)
         self._ended = False
         target.limit.in_flight += 1
+        target.silence.begin(self, now_s)
+        trial = any(entered.trial is not None for entered in self._passes)
+        health.note(key, now_s, changed=trial)
 
     def answering(self, now_s: float) -> None:
         """The first token is here, the end is not: the others need not wait for it. May be left out."""
         if not self._ended:
+            self._target.silence.end(self)
             closed = [b.answering(p) for b, p in zip(self._target.breakers, self._passes, strict=True)]
             self._health.note(self._key, now_s, changed=any(closed))
 
@@ -136,6 +140,7 @@ class Ticket:
 
     def _leave(self) -> None:
         self._target.limit.in_flight -= 1
+        self._target.silence.end(self)
         for breaker, entered in zip(self._target.breakers, self._passes, strict=True):
             breaker.left(entered)
 
@@ -214,6 +219,8 @@ class Health:
         if blocking and not last:
             worst = max(blocking, key=lambda breaker: breaker.until_s)
             return Refusal("breaker_open", worst.until_s if now_s < worst.until_s else None, worst.reason)
+        if not last and target.lets_wait(now_s, self.rules):
+            return Refusal("breaker_open", None, Fault.FIRST_TOKEN_TIMEOUT)
         if now_s < target.cooling_until_s and not waited:
             return Refusal("cooling", target.cooling_until_s, target.cooling_for)
         if target.limit.full:

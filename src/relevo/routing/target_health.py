@@ -6,6 +6,7 @@ from typing import Literal
 from relevo.routing.breaker import Breaker
 from relevo.routing.health_rules import Rules
 from relevo.routing.limit import Limit, Throttle
+from relevo.routing.silence import Silence
 from relevo.routing.speed import Speed
 
 State = Literal["closed", "open", "half_open", "cooling"]
@@ -32,6 +33,7 @@ class TargetHealth:
         self.limit = Limit(ceiling)
         self.throttle = Throttle(random)
         self.speed = Speed()
+        self.silence = Silence()
         self.cooling_until_s = 0.0
         self.cooling_for: str | None = None
         """Why it cools."""
@@ -44,6 +46,11 @@ class TargetHealth:
     def blocked(self, now_s: float) -> bool:
         """Whether it would refuse a call that has somewhere else to go."""
         return now_s < self.cooling_until_s or any(breaker.blocks(now_s) for breaker in self.breakers)
+
+    def lets_wait(self, now_s: float, rules: Rules) -> bool:
+        """Whether so many of its calls wait in vain that one more, with somewhere else to go, is better spared."""
+        needed = max(1, rules.failures - self.breaker.in_a_row)
+        return self.silence.in_vain(now_s, self.speed.first_token_s, needed) >= needed
 
     def cool(self, now_s: float, reason: str, retry_after_s: float | None, rules: Rules) -> None:
         """It answered "later". Several calls that hear so at the same time count as one."""

@@ -102,7 +102,11 @@ class Try:
         self._assembler = exchange.assembler
         streams = self._caller.sink is not None
         with exchange:
+            silent = True
             while (events := await exchange.read()) is not None:
+                if silent and self.watch.first_token_s is not None:
+                    silent = False
+                    self._ticket.answering(self._engine.clock.now_s())
                 if streams:
                     text = "".join(event.text for event in events if isinstance(event, TextDelta))
                     if text:

@@ -60,9 +60,10 @@ class HealthWatch:
         if look.state == "open" and look.until_s is not None:
             wait_s = look.until_s - self._clock.now_s()
             _log.warning("%s is left alone for %.0f s: %s", name, wait_s, look.reason)
-            self._probes.wake()
         elif look.state == "closed":
             _log.warning("%s answers again", name)
+        if look.state != "closed":
+            self._probes.wake()
         self._file.changed()
 
     def _alarmed(self, key: TargetKey, reason: str) -> None:

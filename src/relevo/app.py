@@ -28,6 +28,7 @@ from relevo.http.admin_api import AdminApi
 from relevo.http.app import HttpApp, State
 from relevo.http.server import Listener, ListenError, bind
 from relevo.routing.health import Budget, Health, Rules
+from relevo.service.admission import Gate
 from relevo.service.chat import ChatService, Ports, Settings
 from relevo.service.office import Office
 from relevo.service.queues import Queues
@@ -35,6 +36,8 @@ from relevo.setup import Setup, issuers_of, set_up
 from relevo.store.api_keys import StoredApiKeys
 from relevo.store.record_writer import GATHER_REMOTE_S, GATHER_S, RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
+from relevo.telemetry.loop_lag import LoopLag
+from relevo.telemetry.memory import Memory, limit_bytes
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.aiohttp_transport import AiohttpTransport
 from relevo.upstream.small_get import SmallGet
@@ -50,8 +53,12 @@ from relevo.wiring import (
 
 _DEMO_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000, 8080))
 """Where development servers of browser apps listen; in demo mode there is no file to name another."""
+_LAG_S = 5.0
+"""After SIGTERM, how long a load balancer that has not noticed yet gets its 503s, while answers still run."""
 _CUT_SHORT_S = 3.0
 """How long requests that are cut short may take to say so."""
+_LAST_WORDS_S = 1.0
+"""And their connections, to take it."""
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +102,8 @@ class Server:
         api_socket = bind(host or file.server.host, file.server.port if port is None else port, "--port")
         admin_socket = _bind_admin(setup, any_port=port == 0)
         self._metrics = Metrics()
+        self._lag, self._memory = LoopLag(self._clock), Memory(self._clock, limit_bytes())
+        self._gate = Gate(lambda: self._memory.full, self._metrics.shed, SystemRandom())
         self._books = open_books(setup, self._clock)
         self._key_verifier = ApiKeyVerifier(StoredApiKeys(self._books.store), self._clock)
         self._writer = None
@@ -109,7 +118,7 @@ class Server:
         self._transport = AiohttpTransport()
         self._health, self._budget, self._queues = Health(Rules(), SystemRandom()), Budget(), Queues()
         self._key_rings = KeyRings(SmallGet(self._transport), self._clock, _log.warning)
-        self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
+        self._app = HttpApp(self._state(setup), self._clock, self._metrics, self)
         self.api = Listener(self._app, api_socket, drain_s=file.server.drain_s)
         gate = AdminGate(self._data_dir, self._clock)
         self._admin_app = AdminApp(self._admin_state(setup), gate, self._clock, self._metrics_page, CONTENT_TYPE)
@@ -140,6 +149,7 @@ class Server:
                     timeouts=file.timeouts,
                     retries=file.retries,
                     limits=user_limits(setup),
+                    requests_in_flight=file.limits.requests_in_flight,
                     demo=setup.demo,
                 ),
                 Ports(
@@ -148,6 +158,7 @@ class Server:
                     health=self._health,
                     budget=self._budget,
                     queues=self._queues,
+                    gate=self._gate,
                     observers=observers,
                     ledger=self._books.ledger,
                     wallet=self._books.wallet,
@@ -173,12 +184,25 @@ class Server:
     def _note_false_payment(self, reason: str) -> None:
         self._app.note_refusal(Code.INVALID_TOKEN, reason, "webhook")
 
-    def _is_ready(self) -> bool:
-        return not self.api.should_exit and self._books.store.healthy
+    def is_ready(self) -> bool:
+        """Whether calls can be served."""
+        return not self._stopping.is_set() and self._books.store.healthy
+
+    def lag_s(self) -> float | None:
+        """How late the event loop has been, in seconds, where that is too much. None: it is well."""
+        return self._lag.degraded_s()
+
+    def beats(self) -> int:
+        """Grows while the event loop makes progress."""
+        return self._lag.beats
 
     def _metrics_page(self) -> bytes:
         self._metrics.lines_dropped.set(self._logs.sink.dropped)
         self._metrics.dropped.set(self._writer.dropped if self._writer else 0)
+        self._metrics.in_flight.set(self._gate.running)
+        self._metrics.loop_lag.set(self._lag.worst_s())
+        self._metrics.resident.set(self._memory.used)
+        self._metrics.memory_limit.set(self._memory.limit or 0)
         return self._metrics.page()
 
     async def run(self, when_ready: Callable[["Server"], None]) -> None:
@@ -190,13 +214,29 @@ class Server:
         loop.add_signal_handler(signal.SIGHUP, self._hang_up, _has_terminal() and not outlives_terminal)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._logs.sink.close)
+            stack.callback(self.api.close)
             stack.push_async_callback(self._transport.aclose)
             stack.callback(self._key_rings.cancel)
-            self._key_rings.warm()
-            await self._open_books(stack)
-            await self._run_demo(stack)
-            await self._run_beside(stack, self.admin)
-            await self._serve(when_ready)
+            starting = asyncio.ensure_future(self._start(stack))
+            stopping = asyncio.ensure_future(self._stopping.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if starting.done():
+                await starting
+                await self._serve(when_ready)
+            else:  # a signal while the store, say, does not answer
+                starting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await starting
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        """Bring up everything but the callers' listener."""
+        measuring = asyncio.ensure_future(self._lag.run())
+        stack.callback(measuring.cancel)
+        self._key_rings.warm()
+        await self._open_books(stack)
+        await self._run_demo(stack)
+        await self._run_beside(stack, self.admin)
 
     async def _open_books(self, stack: contextlib.AsyncExitStack) -> None:
         """Bring the store up, free what a dead process held, and end it all in the opposite order."""
@@ -220,18 +260,24 @@ class Server:
             when_ready(self)
         stopping = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._setup.config.file.server.drain_s):
-                hurried = asyncio.ensure_future(self._hurried.wait())
-                drained = asyncio.ensure_future(self._drained(serving))
-                await asyncio.wait({drained, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        drained = asyncio.ensure_future(self._drained(serving))
+        drain_s = self._setup.config.file.server.drain_s
+        await asyncio.wait({drained, hurried}, timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        self.api.stop()
         await self._app.cut_short(_CUT_SHORT_S)
+        await asyncio.wait({serving}, timeout=_LAST_WORDS_S)
+        self.api.force_exit = True  # who has not taken its last words by now reads nothing
         for task in (ready, stopping, hurried, drained):
             task.cancel()
         await serving
 
     async def _drained(self, serving: asyncio.Future[None]) -> None:
         """Returns when the last connection is closed, and the last call that outlived its caller has ended."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAG_S):
+                await self._app.finished()
+        self.api.stop()
         await asyncio.wait({serving})
         await self._app.finished()
 
@@ -248,13 +294,13 @@ class Server:
     async def _run_beside(self, stack: contextlib.AsyncExitStack, listener: Listener) -> None:
         """Run a listener that outlives the API's drain."""
         running = asyncio.ensure_future(listener.run_until_stopped())
-        await listener.ready.wait()
 
         async def end() -> None:
             listener.stop()
             await running
 
         stack.push_async_callback(end)
+        await listener.ready.wait()
 
     def _stop(self) -> None:
         """The first signal drains, the second cuts the drain short."""
@@ -263,7 +309,7 @@ class Server:
         elif self._app.running:
             _log.warning("ending: %d answers are still running, a second signal cuts them short", self._app.running)
         self._stopping.set()
-        self.api.stop()
+        self._gate.closed = self._app.draining = True
 
     def _hang_up(self, had_terminal: bool) -> None:  # noqa: FBT001 - a fact of the start
         """SIGHUP: somebody asks for a reload, or the terminal in which this was started has been closed."""

@@ -37,7 +37,7 @@ class Upstream:
     received: list[Received] = field(default_factory=list)
     port: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a client closed a connection on which a script hung."""
+    """Set when a client closed a connection whose script was not at its end."""
     choose: Callable[[Received], Script] | None = None
 
     @property
@@ -63,8 +63,10 @@ class Upstream:
                     assert isinstance(piece, bytes)
                     writer.write(piece)
                     await writer.drain()
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the other side left, or the test is over
+        except ConnectionError:
+            self.left.set()
+        except asyncio.CancelledError:
+            pass  # the test is over
         finally:
             writer.close()
 

@@ -37,7 +37,7 @@ async def hanging_call(gateway: Gateway, provider_received: list[object]) -> Asy
 
 async def metrics(gateway: Gateway) -> str:
     async with gateway.session.get(gateway.server.admin.url + "/metrics") as page:
-        return await page.text()
+        return str(await page.text())
 
 
 async def connected(gateway: Gateway, *, admin: bool = False) -> socket.socket:
@@ -76,7 +76,7 @@ async def test_more_requests_than_may_run_are_turned_away_before_their_body(tmp_
     async with upstream([HANG], reply(completion())) as a:
         text = config_text({"a": a.base_url}, more=PATIENT + "[limits]\nrequests_in_flight = 1\n")
         async with running(text, tmp_path) as gateway:
-            async with hanging_call(gateway, a.received):  # type: ignore[arg-type]
+            async with hanging_call(gateway, a.received):
                 reader, writer = await asyncio.open_connection(*gateway.server.api.address)
                 writer.write(chat_request(gateway, b"").replace(b"content-length: 0", b"content-length: 99"))
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -101,7 +101,7 @@ async def test_full_memory_turns_new_work_away_and_lets_the_rest_go_on(tmp_path:
     async with upstream([HANG], reply(completion())) as a:
         async with running(config_text({"a": a.base_url}, more=PATIENT), tmp_path) as gateway:
             gateway.server._memory = Memory(FakeClock(), 1000, used=lambda: 801, trim=lambda: None)
-            async with hanging_call(gateway, a.received):  # type: ignore[arg-type]
+            async with hanging_call(gateway, a.received):
                 refused = await gateway.chat(prompt="Hola")
                 page = await metrics(gateway)
             await gateway.at_rest()
@@ -143,7 +143,7 @@ async def test_a_stream_that_is_not_read_is_cut(
             client = await connected(gateway)
             with client:
                 client.send(chat_request(gateway, b'{"prompt":"x","stream":true,"taskType":"T"}'))
-                while not any(c.flow.write_paused for c in gateway.server.api.server_state.connections):  # type: ignore[union-attr]
+                while not any(c.flow.write_paused for c in gateway.server.api.server_state.connections):
                     await asyncio.sleep(0.005)
                 (connection,) = gateway.server.api.server_state.connections
                 waiting = connection.transport.get_write_buffer_size()
@@ -230,7 +230,7 @@ async def test_scrapers_that_never_read_hold_up_nobody(tmp_path: Path, monkeypat
                 await asyncio.get_running_loop().sock_sendall(
                     scraper, b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n" * 200
                 )
-            while not any(c.flow.write_paused for c in gateway.server.admin.server_state.connections):  # type: ignore[union-attr]
+            while not any(c.flow.write_paused for c in gateway.server.admin.server_state.connections):
                 await asyncio.sleep(0.005)
 
             answer = await gateway.chat(prompt="Hola")

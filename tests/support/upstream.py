@@ -24,9 +24,9 @@ class Received:
         return json.loads(self.body)
 
 
-Piece = bytes | float | object
+Piece = bytes | float | asyncio.Event | object
 Script = list[Piece]
-"""Bytes to send, seconds to wait, or HANG. The connection is closed after the last piece."""
+"""Bytes to send, seconds or an event to wait for, or HANG. The connection is closed after the last piece."""
 
 
 @dataclass
@@ -59,6 +59,8 @@ class Upstream:
                     self.left.set()
                 elif isinstance(piece, float):
                     await asyncio.sleep(piece)
+                elif isinstance(piece, asyncio.Event):
+                    await piece.wait()
                 else:
                     assert isinstance(piece, bytes)
                     writer.write(piece)

@@ -21,15 +21,15 @@ class LoopLag:
         self._worst: deque[tuple[float, float]] = deque()
         """(moment, lag) of the window; what a later and greater one outdoes is left out: the first is the worst."""
         self.beats = 0
-        """Wakes so far: a loop in which they stand still is stuck."""
+        """Grows with every round, from the first on: a loop in which it stands still is stuck."""
 
     async def run(self) -> None:
         """Measure until cancelled."""
         try:
             while True:
                 self._due_s = self._clock.now_s() + TICK_S
-                await asyncio.sleep(TICK_S)
                 self.beats += 1
+                await asyncio.sleep(TICK_S)
                 self._note(self._clock.now_s(), self._overdue_s())
         finally:
             self._due_s = None

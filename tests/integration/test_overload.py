@@ -7,16 +7,18 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from relevo.http import protocol
+from relevo.http import app, protocol
+from relevo.http.server import Listener
 from relevo.telemetry.memory import Memory
 from support.books import books_text
 from support.clock import FakeClock
-from support.gateway import QUICK, Gateway, config_text, running
+from support.gateway import QUICK, Frames, Gateway, config_text, running
 from support.soak import examples
-from support.upstream import HANG, Script, completion, delta, reply, sse, streamed, upstream
+from support.upstream import HANG, USAGE, Script, completion, delta, reply, sse, streamed, upstream
 
 PATIENT = "[timeouts]\nfirst_token_s = 60\n"
 ENDLESS: Script = [*sse(*[delta("x" * 16_000)] * 2), *sse(delta("x" * 16_000))[1:] * 2000, HANG]
@@ -24,7 +26,7 @@ ENDLESS: Script = [*sse(*[delta("x" * 16_000)] * 2), *sse(delta("x" * 16_000))[1
 
 
 @asynccontextmanager
-async def hanging_call(gateway: Gateway, provider_received: list[object]) -> AsyncIterator[None]:
+async def hanging_call(gateway: Gateway, provider_received: list[Any]) -> AsyncIterator[None]:
     """A call that runs until the block ends."""
     call = asyncio.ensure_future(gateway.chat(prompt="Hola"))
     while not provider_received:
@@ -33,6 +35,10 @@ async def hanging_call(gateway: Gateway, provider_received: list[object]) -> Asy
     call.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await call
+
+
+def connections(listener: Listener) -> list[Any]:
+    return list(listener.server_state.connections)
 
 
 async def metrics(gateway: Gateway) -> str:
@@ -143,9 +149,9 @@ async def test_a_stream_that_is_not_read_is_cut(
             client = await connected(gateway)
             with client:
                 client.send(chat_request(gateway, b'{"prompt":"x","stream":true,"taskType":"T"}'))
-                while not any(c.flow.write_paused for c in gateway.server.api.server_state.connections):
+                while not any(c.flow.write_paused for c in connections(gateway.server.api)):
                     await asyncio.sleep(0.005)
-                (connection,) = gateway.server.api.server_state.connections
+                (connection,) = connections(gateway.server.api)
                 waiting = connection.transport.get_write_buffer_size()
                 assert await asyncio.wait_for(is_cut(client, reading=reading), 10)
             await asyncio.wait_for(a.left.wait(), 5)
@@ -168,7 +174,7 @@ async def test_a_plain_answer_that_is_not_read_is_cut(tmp_path: Path, monkeypatc
                 client.send(chat_request(gateway, b'{"prompt":"x","taskType":"T"}'))
                 assert await asyncio.wait_for(is_cut(client), 10)
             await gateway.at_rest()
-            assert not gateway.server.api.server_state.connections
+            assert not connections(gateway.server.api)
             assert (await gateway.wallet())["balance"] == 95
             (record,) = await gateway.records()
 
@@ -230,7 +236,7 @@ async def test_scrapers_that_never_read_hold_up_nobody(tmp_path: Path, monkeypat
                 await asyncio.get_running_loop().sock_sendall(
                     scraper, b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n" * 200
                 )
-            while not any(c.flow.write_paused for c in gateway.server.admin.server_state.connections):
+            while not any(c.flow.write_paused for c in connections(gateway.server.admin)):
                 await asyncio.sleep(0.005)
 
             answer = await gateway.chat(prompt="Hola")
@@ -241,3 +247,43 @@ async def test_scrapers_that_never_read_hold_up_nobody(tmp_path: Path, monkeypat
 
     assert answer.status == 200
     assert "relevo_requests_total" in page
+
+
+async def test_idle_streams_stay_alive_and_end_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """200 streams of models that think: each gets comments all the while, plain calls are served, all end whole."""
+    monkeypatch.setattr(app, "BEAT_S", 0.3)
+    go_on = asyncio.Event()
+    thinking = [*sse(delta("ho")), go_on, *sse(delta("la"), delta(None, "stop", usage=USAGE), "[DONE]")[1:]]
+    limits = "[limits]\nuser_requests_per_minute = 0\nuser_concurrency = 0\n"
+    async with upstream(choose=lambda got: thinking if b"think" in got.body else reply(completion())) as a:
+        tasks = '[tasks.T]\ntargets = [{ provider = "a", model = "a-model", stream_upstream = false }]\n'
+        async with running(config_text({"a": a.base_url}, tasks=tasks, more=limits), tmp_path) as gateway:
+            clients = [await asyncio.open_connection(*gateway.server.api.address) for _ in range(200)]
+            for _, writer in clients:
+                writer.write(chat_request(gateway, b'{"prompt":"think","stream":true}'))
+            texts = [await reader.readuntil(b":\n\n") for reader, _ in clients]
+            texts = [
+                text + await reader.readuntil(b":\n\n") for text, (reader, _) in zip(texts, clients, strict=True)
+            ]
+            plain = await gateway.chat(prompt="Hola")
+            go_on.set()
+            for index, (reader, writer) in enumerate(clients):
+                texts[index] += await reader.readuntil(b"\r\n0\r\n\r\n")
+                writer.close()
+            await gateway.at_rest()
+
+    assert plain.status == 200
+    for text in texts:
+        frames = Frames.of(unchunked(text).decode())
+        assert (frames.content, frames.done) == ("hola", True)
+        assert frames.comments >= 2
+
+
+def unchunked(answer: bytes) -> bytes:
+    """The body of an answer in chunks."""
+    rest, body = answer.partition(b"\r\n\r\n")[2], b""
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        body += rest[: int(size, 16)]
+        rest = rest[int(size, 16) + 2 :]
+    return body

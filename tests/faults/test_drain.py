@@ -18,7 +18,7 @@ from support.callers import NO_LIMITS, SECRET, TASKS, client, plain, process, st
 from support.dump import dump
 from support.gateway import Frames, config_text
 from support.process import RELEVO, environment
-from support.upstream import HANG, USAGE, Received, Script, completion, delta, reply, sse, upstream
+from support.upstream import HANG, USAGE, Received, Script, delta, sse, streamed, upstream
 
 pytestmark = pytest.mark.slow
 
@@ -118,11 +118,11 @@ def check_end(length: str, frames: Frames) -> None:
 async def test_a_reload_under_load_loses_nothing(tmp_path: Path) -> None:
     """SIGHUP with 50 streams and 50 plain calls under way, by a good file and then by a bad one: all are whole."""
     go_on = asyncio.Event()
-    streamed: Script = [*sse(delta("ho")), go_on, *sse(delta("la"), delta(None, "stop", usage=USAGE), "[DONE]")[1:]]
-    whole: Script = [go_on, *reply(completion())]
+    pieces: Script = [*sse(delta("ho")), go_on, *sse(delta("la"), delta(None, "stop", usage=USAGE), "[DONE]")[1:]]
+    whole: Script = [go_on, *streamed()]
 
-    async with upstream(choose=lambda got: streamed if "piecewise" in got.body.decode() else whole) as a:
-        text = config_text({"a": a.base_url}, tasks=TASKS.replace("true", "false"), more=NO_LIMITS)
+    async with upstream(choose=lambda got: pieces if "piecewise" in got.body.decode() else whole) as a:
+        text = config_text({"a": a.base_url}, tasks=TASKS, more=NO_LIMITS)
         with process(tmp_path, text) as server:
             async with client(server) as session:
                 streams = [asyncio.ensure_future(stream(session, prompt="piecewise")) for _ in range(50)]

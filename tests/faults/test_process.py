@@ -14,7 +14,7 @@ from support import wedged
 from support.callers import NO_LIMITS, TASKS, client, plain, process, status_of, stream, until
 from support.gateway import config_text
 from support.process import RELEVO, served
-from support.upstream import USAGE, completion, delta, reply, sse, upstream
+from support.upstream import USAGE, delta, sse, streamed, upstream
 
 pytestmark = pytest.mark.slow
 
@@ -60,12 +60,12 @@ async def test_without_descriptors_running_answers_go_on(tmp_path: Path) -> None
     go_on = asyncio.Event()
     script = [*sse(delta("ho")), go_on, *sse(delta("la"), delta(None, "stop", usage=USAGE), "[DONE]")[1:]]
     limited = ("sh", "-c", 'ulimit -n 64; exec "$@"', "sh", str(RELEVO))
-    async with upstream(choose=lambda got: script if got.json.get("stream") else reply(completion())) as a:
+    async with upstream(choose=lambda got: script if "piecewise" in got.body.decode() else streamed()) as a:
         text = config_text({"a": a.base_url}, tasks=TASKS, more=NO_LIMITS)
         with process(tmp_path, text, command=limited) as server:
             async with client(server) as session:
                 first = asyncio.Event()
-                running = asyncio.ensure_future(stream(session, first))
+                running = asyncio.ensure_future(stream(session, first, prompt="piecewise"))
                 await first.wait()
                 host, port = server.url.removeprefix("http://").split(":")
                 strangers = [socket.create_connection((host, int(port))) for _ in range(120)]

@@ -255,9 +255,14 @@ async def test_idle_streams_stay_alive_and_end_whole(tmp_path: Path, monkeypatch
     go_on = asyncio.Event()
     thinking = [*sse(delta("ho")), go_on, *sse(delta("la"), delta(None, "stop", usage=USAGE), "[DONE]")[1:]]
     limits = "[limits]\nuser_requests_per_minute = 0\nuser_concurrency = 0\n"
-    async with upstream(choose=lambda got: thinking if b"think" in got.body else reply(completion())) as a:
-        tasks = '[tasks.T]\ntargets = [{ provider = "a", model = "a-model", stream_upstream = false }]\n'
-        async with running(config_text({"a": a.base_url}, tasks=tasks, more=limits), tmp_path) as gateway:
+    async with upstream(choose=lambda got: thinking if b"think" in got.body else streamed()) as a:
+        async with running(
+            config_text(
+                {"a": a.base_url},
+                more=PATIENT + limits,
+            ),
+            tmp_path,
+        ) as gateway:
             clients = [await asyncio.open_connection(*gateway.server.api.address) for _ in range(200)]
             for _, writer in clients:
                 writer.write(chat_request(gateway, b'{"prompt":"think","stream":true}'))

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from random import SystemRandom
 
 from relevo.auth.admin_token import AdminGate
 from relevo.auth.api_keys import ApiKeyVerifier, Authenticator
@@ -27,6 +28,7 @@ from relevo.http.admin_api import AdminApi
 from relevo.http.app import HttpApp, State
 from relevo.http.server import Listener, ListenError, bind
 from relevo.routing.health import Budget
+from relevo.service.admission import Gate
 from relevo.service.chat import ChatService, Ports, Settings
 from relevo.service.health_watch import HealthWatch
 from relevo.service.office import Office
@@ -35,6 +37,8 @@ from relevo.setup import Setup, issuers_of, set_up
 from relevo.store.api_keys import StoredApiKeys
 from relevo.store.record_writer import GATHER_REMOTE_S, GATHER_S, RecordWriter
 from relevo.telemetry.log import Logs, RequestLog
+from relevo.telemetry.loop_lag import LoopLag
+from relevo.telemetry.memory import Memory, limit_bytes
 from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.http_transport import HttpTransport
 from relevo.upstream.small_get import SmallGet
@@ -51,8 +55,12 @@ from relevo.wiring import (
 
 _DEMO_ORIGINS = tuple(f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (5173, 3000, 8080))
 """Where development servers of browser apps listen; in demo mode there is no file to name another."""
+_LAG_S = 5.0
+"""After SIGTERM, how long a load balancer that has not noticed yet gets its 503s, while answers still run."""
 _CUT_SHORT_S = 3.0
 """How long requests that are cut short may take to say so."""
+_LAST_WORDS_S = 1.0
+"""And their connections, to take it."""
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +104,8 @@ class Server:
         api_socket = bind(host or file.server.host, file.server.port if port is None else port, "--port")
         admin_socket = _bind_admin(setup, any_port=port == 0)
         self._metrics = Metrics()
+        self._lag, self._memory = LoopLag(self._clock), Memory(self._clock, limit_bytes())
+        self._gate = Gate(lambda: self._memory.full, self._metrics.shed, SystemRandom())
         self._books = open_books(setup, self._clock)
         self._key_verifier = ApiKeyVerifier(StoredApiKeys(self._books.store), self._clock)
         self._writer = None
@@ -118,7 +128,7 @@ class Server:
             self._data_dir,
             self._metrics.count_alarm,
         )
-        self._app = HttpApp(self._state(setup), self._clock, self._metrics, self._is_ready)
+        self._app = HttpApp(self._state(setup), self._clock, self._metrics, self)
         self.api = Listener(self._app, api_socket, drain_s=file.server.drain_s)
         gate = AdminGate(self._data_dir, self._clock)
         self._admin_app = AdminApp(self._admin_state(setup), gate, self._clock, self._metrics_page, CONTENT_TYPE)
@@ -157,6 +167,7 @@ class Server:
                     timeouts=file.timeouts,
                     retries=file.retries,
                     limits=user_limits(setup),
+                    requests_in_flight=file.limits.requests_in_flight,
                     demo=setup.demo,
                 ),
                 Ports(
@@ -164,6 +175,7 @@ class Server:
                     clock=self._clock,
                     budget=self._budget,
                     queues=self._queues,
+                    gate=self._gate,
                     observers=observers,
                     ledger=self._books.ledger,
                     wallet=self._books.wallet,
@@ -192,8 +204,17 @@ class Server:
     def _note_false_payment(self, reason: str) -> None:
         self._app.note_refusal(Code.INVALID_TOKEN, reason, "webhook")
 
-    def _is_ready(self) -> bool:
-        return not self.api.should_exit and self._books.store.healthy
+    def is_ready(self) -> bool:
+        """Whether calls can be served."""
+        return not self._stopping.is_set() and self._books.store.healthy
+
+    def lag_s(self) -> float | None:
+        """How late the event loop has been, in seconds, where that is too much. None: it is well."""
+        return self._lag.degraded_s()
+
+    def beats(self) -> int:
+        """Grows while the event loop makes progress."""
+        return self._lag.beats
 
     def _metrics_page(self) -> bytes:
         self._metrics.lines_dropped.set(self._logs.sink.dropped)
@@ -201,6 +222,10 @@ class Server:
         self._metrics.show_targets(
             (target.provider, target.upstream_model, target.look.state == "open") for target in self._watch.board()
         )
+        self._metrics.in_flight.set(self._gate.running)
+        self._metrics.loop_lag.set(self._lag.worst_s())
+        self._metrics.resident.set(self._memory.used)
+        self._metrics.memory_limit.set(self._memory.limit or 0)
         return self._metrics.page()
 
     async def run(self, when_ready: Callable[["Server"], None]) -> None:
@@ -212,14 +237,30 @@ class Server:
         loop.add_signal_handler(signal.SIGHUP, self._hang_up, _has_terminal() and not outlives_terminal)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._logs.sink.close)
+            stack.callback(self.api.close)
             stack.push_async_callback(self._transport.aclose)
             stack.push_async_callback(self._watch.aclose)
             stack.callback(self._key_rings.cancel)
-            self._key_rings.warm()
-            await self._open_books(stack)
-            await self._run_demo(stack)
-            await self._run_beside(stack, self.admin)
-            await self._serve(when_ready)
+            starting = asyncio.ensure_future(self._start(stack))
+            stopping = asyncio.ensure_future(self._stopping.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if starting.done():
+                await starting
+                await self._serve(when_ready)
+            else:  # a signal while the store, say, does not answer
+                starting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await starting
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        """Bring up everything but the callers' listener."""
+        measuring = asyncio.ensure_future(self._lag.run())
+        stack.callback(measuring.cancel)
+        self._key_rings.warm()
+        await self._open_books(stack)
+        await self._run_demo(stack)
+        await self._run_beside(stack, self.admin)
 
     async def _open_books(self, stack: contextlib.AsyncExitStack) -> None:
         """Bring the store up, free what a dead process held, and end it all in the opposite order."""
@@ -243,18 +284,24 @@ class Server:
             when_ready(self)
         stopping = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._setup.config.file.server.drain_s):
-                hurried = asyncio.ensure_future(self._hurried.wait())
-                drained = asyncio.ensure_future(self._drained(serving))
-                await asyncio.wait({drained, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        drained = asyncio.ensure_future(self._drained(serving))
+        drain_s = self._setup.config.file.server.drain_s
+        await asyncio.wait({drained, hurried}, timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        self.api.stop()
         await self._app.cut_short(_CUT_SHORT_S)
+        await asyncio.wait({serving}, timeout=_LAST_WORDS_S)
+        self.api.force_exit = True  # who has not taken its last words by now reads nothing
         for task in (ready, stopping, hurried, drained):
             task.cancel()
         await serving
 
     async def _drained(self, serving: asyncio.Future[None]) -> None:
         """Returns when the last connection is closed, and the last call that outlived its caller has ended."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAG_S):
+                await self._app.finished()
+        self.api.stop()
         await asyncio.wait({serving})
         await self._app.finished()
 
@@ -271,13 +318,13 @@ class Server:
     async def _run_beside(self, stack: contextlib.AsyncExitStack, listener: Listener) -> None:
         """Run a listener that outlives the API's drain."""
         running = asyncio.ensure_future(listener.run_until_stopped())
-        await listener.ready.wait()
 
         async def end() -> None:
             listener.stop()
             await running
 
         stack.push_async_callback(end)
+        await listener.ready.wait()
 
     def _stop(self) -> None:
         """The first signal drains, the second cuts the drain short."""
@@ -286,7 +333,7 @@ class Server:
         elif self._app.running:
             _log.warning("ending: %d answers are still running, a second signal cuts them short", self._app.running)
         self._stopping.set()
-        self.api.stop()
+        self._gate.closed = self._app.draining = True
 
     def _hang_up(self, had_terminal: bool) -> None:  # noqa: FBT001 - a fact of the start
         """SIGHUP: somebody asks for a reload, or the terminal in which this was started has been closed."""

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,13 +90,15 @@ def relevo(*args: str, folder: Path, environ: Mapping[str, str] | None = None) -
 
 
 @contextmanager
-def served(folder: Path, *args: str, environ: Mapping[str, str] | None = None) -> Iterator[Served]:
+def served(
+    folder: Path, *args: str, environ: Mapping[str, str] | None = None, command: Sequence[str] = (str(RELEVO),)
+) -> Iterator[Served]:
     """Serve in `folder` until the block ends; then SIGTERM, and the process must end by itself."""
     stderr_path = folder / "stderr.txt"
     started = time.monotonic()
     with stderr_path.open("w") as stderr:
         process = subprocess.Popen(
-            [str(RELEVO), "serve", "--port", "0", *args], cwd=folder, env=environment(environ),
+            [*command, "serve", "--port", "0", *args], cwd=folder, env=environment(environ),
             stdout=subprocess.PIPE, stderr=stderr, text=True, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     assert process.stdout

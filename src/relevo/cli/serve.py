@@ -10,11 +10,13 @@ import uvloop
 from relevo.app import Server
 from relevo.cli.banner import print_banner
 from relevo.cli.common import config_option, examples, fail, load_or_exit, print_problems
+from relevo.core.clock import SystemClock
 from relevo.core.net import is_loopback
-from relevo.http.server import ListenError
+from relevo.http.server import ListenError, use_all_descriptors
 from relevo.setup import Setup
 from relevo.store.base import StoreError
 from relevo.telemetry.log import Logs
+from relevo.telemetry.watchdog import Watchdog
 
 
 @click.command(
@@ -48,11 +50,13 @@ def serve(config: str | None, host: str | None, port: int | None) -> None:
 
 
 async def _run(setup: Setup, host: str | None, port: int | None) -> None:
+    use_all_descriptors()
     logs = Logs()
     logs.take_over()
     server = Server(setup, logs, host, port)
     gc.freeze()  # what is loaded now stays: the collector need not look at it again with every request
-    await server.run(lambda running: _announce(setup, running))
+    with Watchdog(server.beats, logs.last_words, SystemClock()):
+        await server.run(lambda running: _announce(setup, running))
 
 
 def _announce(setup: Setup, server: Server) -> None:

@@ -235,7 +235,7 @@ class Breaker(Section, frozen=True):
 
 
 class Limits(Section, frozen=True):
-    """What one caller may use."""
+    """What callers may use."""
 
     body_bytes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 10_000_000
     """Largest body of a request, in bytes."""
@@ -245,6 +245,8 @@ class Limits(Section, frozen=True):
     """Chat requests of one user that run at a time. 0: no limit."""
     user_credits_per_day: Amount = 0
     """Credits one user spends a day (UTC), holds included. 0: no limit."""
+    requests_in_flight: Annotated[int, Meta(ge=0)] = 10_000
+    """Chat and quote requests of all users that run at a time in this process. 0: no limit."""
     connections_per_ip: Annotated[int, Meta(ge=0)] = 0
     """Not in force yet."""
 

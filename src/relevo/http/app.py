@@ -54,6 +54,16 @@ class Counts(Protocol):
         """One more request refused with this code."""
 
 
+class Health(Protocol):
+    """How the process is."""
+
+    def is_ready(self) -> bool:
+        """Whether it can serve calls."""
+
+    def lag_s(self) -> float | None:
+        """How late the event loop has been, in seconds, where that is too much. None: it is well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Talk:
     """One request, the configuration that it began with, and the way to answer it piece by piece."""
@@ -74,12 +84,14 @@ class Route(NamedTuple):
 class HttpApp:
     """`POST /api/ai/chat` and its neighbours."""
 
-    def __init__(self, state: State, clock: Clock, counts: Counts, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, state: State, clock: Clock, counts: Counts, health: Health) -> None:
         self.state = state
         """Replaced by a reload."""
         self._clock = clock
         self._counts = counts
-        self._is_ready = is_ready
+        self._health = health
+        self.draining = False
+        """The server is ending: no connection is kept for a further request."""
         self._running: set[asyncio.Task[object]] = set()
         self._pulse = Pulse(clock, beat_s=BEAT_S, tick_s=BEAT_S / 6)
         self._cut_short = False
@@ -112,6 +124,8 @@ class HttpApp:
             self._running.discard(task)
         if response is not None:
             response.headers.extend(headers)
+            if self.draining:
+                response.headers.append((b"connection", b"close"))
             await response.send(send)
 
     @property
@@ -278,12 +292,18 @@ class HttpApp:
         return Response(200, encode(tasks))
 
     async def _healthz(self, _talk: Talk) -> Response:
-        return Response(200, b'{"status":"ok"}')
+        return self._status("ok")
 
     async def _readyz(self, _talk: Talk) -> Response:
-        if not self._is_ready():
+        if not self._health.is_ready():
             raise GatewayError(Code.UNAVAILABLE)
-        return Response(200, b'{"status":"ready"}')
+        return self._status("ready")
+
+    def _status(self, well: str) -> Response:
+        lag_s = self._health.lag_s()
+        if lag_s is None:
+            return Response(200, encode({"status": well}))
+        return Response(200, encode({"status": "degraded", "loop_lag_s": round(lag_s, 3)}))
 
 
 def _hops(request: Request) -> int:

@@ -5,6 +5,8 @@ one (measured on uvicorn 0.54: neither has a limit); and who asks for much and r
 """
 
 import asyncio
+import socket
+import struct
 from typing import Any, Final
 
 import httptools
@@ -17,6 +19,8 @@ STALL_S_MAX: Final = 30.0
 """How long a caller may let an answer lie that it does not read."""
 UNREAD_BYTES_MAX: Final = 65_536
 """What waits for a slow reader in our memory; beyond it its provider waits."""
+_RESET: Final = struct.pack("ii", 1, 0)
+"""`struct linger`: on, and no time."""
 
 
 class HeadTooLarge(httptools.HttpParserError):
@@ -53,7 +57,7 @@ class BoundedHttp(HttpToolsProtocol):
         """The caller does not read as fast as we write. It has a bounded time to catch up."""
         super().pause_writing()
         self._calm()
-        self._stall_timer = self.loop.call_later(STALL_S_MAX, self.transport.abort)
+        self._stall_timer = self.loop.call_later(STALL_S_MAX, self._cut)
 
     def resume_writing(self) -> None:
         """It has caught up."""
@@ -110,6 +114,12 @@ class BoundedHttp(HttpToolsProtocol):
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
+
+    def _cut(self) -> None:
+        """Reset the connection: a mere close would leave what is unread in the kernel for many minutes."""
+        connection = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
 
     def _give_up(self) -> None:
         self._head_timer = None

@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import math
+import resource
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
 
+from relevo.http.accept import Acceptor
 from relevo.http.protocol import BoundedHttp
 
 _BACKLOG: Final = 2048
@@ -18,6 +21,10 @@ _KEEPALIVE_S: Final = 5
 _TICK_S: Final = 1.0
 _LAST_WORDS_S: Final = 5
 """After the drain: for answers that were cut short to be sent. Then connections are closed as they are."""
+_DESCRIPTORS_KEPT: Final = 32
+"""File descriptors that are no caller's: the store, the log, listeners, the admin's connections."""
+_CONNECTIONS_MIN: Final = 8
+_DESCRIPTORS_MAX: Final = 1 << 20
 
 
 class ListenError(Exception):
@@ -36,7 +43,6 @@ def bind(host: str, port: int, option: str) -> socket.socket:
         ListenError: The port is taken, or the address is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio turns Nagle's delay off only where it is (40 ms a request else).
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
@@ -49,6 +55,22 @@ def bind(host: str, port: int, option: str) -> socket.socket:
             f"cannot listen on {host}:{port} ({reason}): choose another port with {option}"
         ) from error
     return listener
+
+
+def use_all_descriptors() -> None:
+    """Raise this process's limit of file descriptors as far as it may: the usual 1,024 are for programs of old."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS_MAX)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def connections_max() -> int:
+    """How many callers may be connected: each may need a second file descriptor, for its provider."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        allowed = _DESCRIPTORS_MAX
+    return max(_CONNECTIONS_MIN, (allowed - _DESCRIPTORS_KEPT) // 2)
 
 
 class Listener(uvicorn.Server):
@@ -72,6 +94,7 @@ class Listener(uvicorn.Server):
             )
         )
         self._listener = listener
+        self._connections_max = connections_max()
         self.ready = asyncio.Event()
         """Set once connections are accepted."""
         self._stopping = asyncio.Event()
@@ -91,19 +114,28 @@ class Listener(uvicorn.Server):
     async def run_until_stopped(self) -> None:
         """Serve until `stop`, then let running answers finish."""
         try:
-            await self.serve(sockets=[self._listener])
+            await self.serve()
         finally:
-            self._listener.close()
+            self.close()
+
+    def close(self) -> None:
+        """Give the address back. It need not have been served."""
+        self._listener.close()
 
     def stop(self) -> None:
         """Accept nothing new; end when running answers are done."""
         self.should_exit = True
         self._stopping.set()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's signature
         """See `uvicorn.Server.startup`."""
-        await super().startup(sockets)
+        serve = partial(BoundedHttp, config=self.config, server_state=self.server_state, app_state={})
+        self.servers = [Acceptor(self._listener, _BACKLOG, serve, self._has_room)]  # type: ignore[list-item]
+        self.started = True
         self.ready.set()
+
+    def _has_room(self, opening: int) -> bool:
+        return len(self.server_state.connections) + opening < self._connections_max
 
     async def main_loop(self) -> None:
         """See `uvicorn.Server.main_loop`: wakes once a second for the Date header, and at once to stop."""

@@ -20,6 +20,7 @@ from relevo.providers.registry import Provider
 from relevo.routing.health import Budget, Health
 from relevo.routing.plan import Plan, choose_task, make_plan, unable
 from relevo.routing.tasks import Task
+from relevo.service.admission import Gate
 from relevo.service.caller import Caller
 from relevo.service.engine import Engine
 from relevo.service.limits import refusal
@@ -60,6 +61,7 @@ class Ports:
     health: Health
     budget: Budget
     queues: Queues
+    gate: Gate
     observers: Sequence[Observer]
     ledger: Ledger
     wallet: Wallet
@@ -76,6 +78,8 @@ class Settings:
     timeouts: Timeouts
     retries: Retries
     limits: UserLimits
+    requests_in_flight: int = 0
+    """Of all users together. 0: no limit."""
     demo: bool = False
 
 
@@ -91,6 +95,7 @@ class ChatService:
         self.wallet = ports.wallet
         self.cashier = cashier
         self._limits = settings.limits
+        self._requests_in_flight = settings.requests_in_flight
         self._ports = ports
         self._engine = Engine(
             providers=settings.providers,
@@ -110,7 +115,7 @@ class ChatService:
 
     @asynccontextmanager
     async def admitted(self, owner: Principal, *, rate: bool = True) -> AsyncIterator[None]:
-        """The time in which a request counts against the limits of its user.
+        """The time in which a request counts against the limits of the process and of its user.
 
         Args:
             owner: The user.
@@ -121,16 +126,17 @@ class ChatService:
         """
         limiter = self._ports.limiter
         limits = self._limits if rate else replace(self._limits, requests_per_minute=0)
-        try:
-            entered = await limiter.enter(owner, limits)
-        except StoreUnavailable:
-            raise GatewayError(Code.UNAVAILABLE) from None
-        if not entered.allowed:
-            raise refusal(entered, limits)
-        try:
-            yield
-        finally:
-            limiter.leave(owner, limits)
+        with self._ports.gate.place(self._requests_in_flight):
+            try:
+                entered = await limiter.enter(owner, limits)
+            except StoreUnavailable:
+                raise GatewayError(Code.UNAVAILABLE) from None
+            if not entered.allowed:
+                raise refusal(entered, limits)
+            try:
+                yield
+            finally:
+                limiter.leave(owner, limits)
 
     async def balance(self, owner: Principal) -> Balance | None:
         """A caller's account. None: credits are off.

@@ -109,6 +109,12 @@ class Logs:
         handler.setFormatter(self._formatter)
         logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
+    def last_words(self, message: str) -> None:
+        """Write one line at once, past the locks of Python's logging, which a stuck thread may hold."""
+        record = logging.LogRecord("relevo", logging.CRITICAL, "", 0, message, None, None)
+        self.sink.put(self._formatter.format(record))
+        self.sink.close()
+
     def redact(self, secrets: Iterable[Secret]) -> None:
         """From now on, blank these out."""
         self._formatter.redactor = Redactor(secrets)

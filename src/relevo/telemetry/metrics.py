@@ -60,9 +60,23 @@ class Metrics:
         self.dropped = Gauge(
             "relevo_record_rows_dropped", "Rows of the record lost since the start", registry=self._registry
         )
-
         self.lines_dropped = Gauge(
             "relevo_log_lines_dropped", "Log lines lost since the start", registry=self._registry
+        )
+        self._shed = Counter(
+            "relevo_shed", "Requests turned away to protect those that run", ["reason"], registry=self._registry
+        )
+        self.in_flight = Gauge(
+            "relevo_requests_in_flight", "Chat and quote requests that run now", registry=self._registry
+        )
+        self.loop_lag = Gauge(
+            "relevo_event_loop_lag_seconds", "Worst lag of the event loop in the last 10 s", registry=self._registry
+        )
+        self.resident = Gauge(
+            "relevo_memory_resident_bytes", "Resident memory of this process", registry=self._registry
+        )
+        self.memory_limit = Gauge(
+            "relevo_memory_limit_bytes", "Limit of its control group; 0: none", registry=self._registry
         )
 
     def request_finished(self, record: RequestRecord, /) -> None:
@@ -100,6 +114,10 @@ class Metrics:
     def refused_before_auth(self, code: str, /) -> None:
         """One more request refused before anybody was known."""
         self.refused.labels(code).inc()
+
+    def shed(self, reason: str, /) -> None:
+        """One more request turned away: `draining`, `requests` or `memory`."""
+        self._shed.labels(reason).inc()
 
     def page(self) -> bytes:
         """The metrics in Prometheus's text format."""

@@ -42,6 +42,7 @@ def test_every_invariant_names_a_test_that_exists() -> None:
         "docs/guide/credits.md",
         "docs/guide/identity.md",
         "docs/guide/local-model.md",
+        "docs/guide/operation.md",
         "docs/guide/prices.md",
         "docs/guide/postgres.md",
     ],

@@ -39,6 +39,7 @@ JOBS = (
     Job("power-cut", ("tests/faults/test_power_cut.py",), 2000, 200, "power cuts"),
     Job("fifty-sqlite", ("tests/integration/test_credits.py", "-k", "fifty"), 500, 50, "rounds"),
     Job("fifty-postgres", ("tests/integration/test_several_processes.py", "-k", "fifty"), 500, 25, "rounds each"),
+    Job("half-heads", ("tests/integration/test_overload.py", "-k", "half_heads"), 5000, 5000, "connections"),
     Job("machine", ("tests/stateful",), 20_000, 200, "runs of the state machine on each store"),
 )
 

@@ -5,7 +5,6 @@ every further one (measured on 0.22 with 64 descriptors). Here what finds no roo
 """
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -13,7 +12,6 @@ from typing import Final
 _PAUSE_S: Final = 0.1
 _AT_ONCE: Final = 64
 """Connections taken in a row before others get the loop."""
-_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Acceptor:
@@ -71,9 +69,7 @@ class Acceptor:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError as error:
-                if error.errno not in _EXHAUSTED:
-                    raise
+            except OSError:  # no descriptor, no memory: the connection waits in the kernel and would call at once
                 self._rest()
                 return
             task = self._loop.create_task(self._open(connection))

@@ -93,5 +93,5 @@ def test_every_fault_of_ours_is_in_the_table() -> None:
 
 def test_every_fault_of_the_catalogue_is_played() -> None:
     """What users can play in their own tests, relevo has stood itself."""
-    played = {play for row in ROWS for play in (row.play if isinstance(row.play, list) else [row.play])}
-    assert set(FAULTS) - played <= NOT_IN_THE_TABLE
+    plays = [play for row in ROWS for play in (row.play if isinstance(row.play, list) else [row.play])]
+    assert set(FAULTS) - {play for play in plays if isinstance(play, str)} == NOT_IN_THE_TABLE

@@ -87,7 +87,7 @@ WIRE = (
     Row(14, "a line of 100 MiB", "huge-line", "next target after 1 MiB", next_one("reply_too_large")),
     Row(14, "a million events of nothing", "tiny-events", "next target: an event is no token",
         only(NEXT_AFTER_SILENCE, "plain", "streamed")),
-    Row(14, "text without end", "endless", "ended at 16 MiB (here 64 KiB)",
+    Row(14, "text without end", "endless", "ended at 16 MiB (here 2 MB)",
         only(cut("reply_too_large", next_one("reply_too_large")), "plain", "streamed"), text=None),
     Row(18, "counts in every chunk", _counts_at_every_turn, "the last ones count",
         only(answers(10), "plain", "streamed"), metered=True),

@@ -15,3 +15,8 @@ def seeds(usual: int) -> range:
     """Which seeds to run, where `make test` runs the first `usual` ones."""
     first = int(os.environ.get("RELEVO_SOAK_FROM", "0"))
     return range(first, first + int(os.environ.get("RELEVO_SOAK_ROUNDS", usual)))
+
+
+def real_time() -> bool:
+    """Whether times are those of the defaults: `make soak`. In `make test` they are scaled down."""
+    return "RELEVO_SOAK_ROUNDS" in os.environ

@@ -66,6 +66,7 @@ class ScriptedUpstream:
         self._started_s = 0.0
         self._open: dict[Wire, asyncio.Task[None]] = {}
         self._failures: list[Exception] = []
+        self._ending = False
 
     @property
     def base_url(self) -> str:
@@ -94,6 +95,7 @@ class ScriptedUpstream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ending = True
         self._server.close()
         still_open = dict(self._open)
         for task in still_open.values():
@@ -125,6 +127,9 @@ class ScriptedUpstream:
         self.connections += 1
         try:
             await self._exchanges(wire)
+        except asyncio.CancelledError:
+            if not self._ending:  # Python 3.11 writes a traceback for every connection's task that is cancelled
+                raise
         except ConnectionError:
             self.departures.append(self._now_s())
             self.left.set()

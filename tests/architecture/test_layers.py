@@ -43,7 +43,8 @@ ONE_DOOR: Final = {
     },
     "aiohttp": set(),  # the transport is our own; tests compare it with this one
     "httptools": {"upstream/connection.py", "http/protocol.py"},
-    "ssl": {"upstream/dialing.py", "upstream/http_transport.py"},  # one place decides whom TLS trusts
+    # one place decides whom TLS trusts; the kit for tests plays servers that nobody should
+    "ssl": {"upstream/dialing.py", "upstream/http_transport.py", "testing/certificates.py", "testing/upstream.py"},
     "apsw": {"store/sqlite.py", "store/backup.py"},
     "jwt": {"auth/tokens.py", "auth/keys.py", "auth/dev_secret.py"},
     # a driver that many installations do not have: loaded for a postgresql:// URL only

@@ -20,64 +20,57 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._children: dict[tuple[object, tuple[str, ...]], object] = {}
-        self.requests = Counter(
-            "relevo_requests", "Requests of authenticated callers", ["task", "code"], registry=self._registry
-        )
-        self.tries = Counter(
-            "relevo_tries", "Tries of targets", ["provider", "model", "code"], registry=self._registry
-        )
-        self.refused = Counter(
-            "relevo_refused", "Requests refused before anybody was known", ["code"], registry=self._registry
-        )
-        self.tokens = Counter(
+        self._count_requests()
+        self._watch_targets()
+        self._watch_process()
+
+    def _count_requests(self) -> None:
+        self.requests = self._counter("relevo_requests", "Requests of authenticated callers", "task", "code")
+        self.refused = self._counter("relevo_refused", "Requests refused before anybody was known", "code")
+        self._shed = self._counter("relevo_shed", "Requests turned away to protect those that run", "reason")
+        self.charged = self._counter("relevo_credits_charged", "Credits that answers cost their callers", "task")
+        self.tokens = self._counter(
             "gen_ai_client_token_usage",
-            "Tokens of whole answers",
-            ["gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"],
-            registry=self._registry,
+            "Tokens of answers",
+            "gen_ai_provider_name",
+            "gen_ai_request_model",
+            "gen_ai_token_type",
         )
-        self.seconds = Histogram(
-            "gen_ai_client_operation_duration_seconds",
-            "Time of a request of an authenticated caller",
-            ["task"],
-            buckets=_SECONDS,
-            registry=self._registry,
+        self.seconds = self._histogram(
+            "gen_ai_client_operation_duration_seconds", "Time of a request of an authenticated caller", "task"
         )
-        self.charged = Counter(
-            "relevo_credits_charged", "Credits that answers cost their callers", ["task"], registry=self._registry
+        self.first_chunk = self._histogram(
+            "gen_ai_client_operation_time_to_first_chunk_seconds",
+            "From the beginning of a try to its first token, reasoning included",
+            "gen_ai_provider_name",
+            "gen_ai_request_model",
         )
-        self.target_open = Gauge(
-            "relevo_target_open",
-            "1: the target is left alone for a while, because it failed",
-            ["provider", "model"],
-            registry=self._registry,
+
+    def _watch_targets(self) -> None:
+        self.tries = self._counter("relevo_tries", "Tries of targets", "provider", "model", "code")
+        self.alarms = self._counter(
+            "relevo_alarms", "Outages of a provider's key: refused, or its account is empty", "provider", "reason"
         )
-        self.alarms = Counter(
-            "relevo_alarms",
-            "Outages of a provider's key: refused, or its account is empty",
-            ["provider", "reason"],
-            registry=self._registry,
+        self.target_open = self._gauge(
+            "relevo_target_open", "1: the target is left alone for a while, because it failed", "provider", "model"
         )
-        self.dropped = Gauge(
-            "relevo_record_rows_dropped", "Rows of the record lost since the start", registry=self._registry
-        )
-        self.lines_dropped = Gauge(
-            "relevo_log_lines_dropped", "Log lines lost since the start", registry=self._registry
-        )
-        self._shed = Counter(
-            "relevo_shed", "Requests turned away to protect those that run", ["reason"], registry=self._registry
-        )
-        self.in_flight = Gauge(
-            "relevo_requests_in_flight", "Chat and quote requests that run now", registry=self._registry
-        )
-        self.loop_lag = Gauge(
-            "relevo_event_loop_lag_seconds", "Worst lag of the event loop in the last 10 s", registry=self._registry
-        )
-        self.resident = Gauge(
-            "relevo_memory_resident_bytes", "Resident memory of this process", registry=self._registry
-        )
-        self.memory_limit = Gauge(
-            "relevo_memory_limit_bytes", "Limit of its control group; 0: none", registry=self._registry
-        )
+
+    def _watch_process(self) -> None:
+        self.dropped = self._gauge("relevo_record_rows_dropped", "Rows of the record lost since the start")
+        self.lines_dropped = self._gauge("relevo_log_lines_dropped", "Log lines lost since the start")
+        self.in_flight = self._gauge("relevo_requests_in_flight", "Chat and quote requests that run now")
+        self.loop_lag = self._gauge("relevo_event_loop_lag_seconds", "Worst lag of the event loop in the last 10 s")
+        self.resident = self._gauge("relevo_memory_resident_bytes", "Resident memory of this process")
+        self.memory_limit = self._gauge("relevo_memory_limit_bytes", "Limit of its control group; 0: none")
+
+    def _counter(self, name: str, says: str, *labels: str) -> Counter:
+        return Counter(name, says, labels, registry=self._registry)
+
+    def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
+        return Gauge(name, says, labels, registry=self._registry)
+
+    def _histogram(self, name: str, says: str, *labels: str) -> Histogram:
+        return Histogram(name, says, labels, buckets=_SECONDS, registry=self._registry)
 
     def request_finished(self, record: RequestRecord, /) -> None:
         """See `Observer`."""
@@ -90,6 +83,8 @@ class Metrics:
         for attempt in record.attempts:
             target = (attempt.provider, attempt.upstream_model)
             self._child(self.tries, *target, attempt.code or "ok").inc()
+            if attempt.first_token_ms is not None:
+                self._child(self.first_chunk, *target).observe(attempt.first_token_ms / 1000)
             if attempt.usage:
                 self._child(self.tokens, *target, "input").inc(attempt.usage.input_tokens)
                 self._child(self.tokens, *target, "output").inc(attempt.usage.output_tokens)

@@ -79,9 +79,7 @@ async def test_an_outage_of_a_minute(tmp_path: Path) -> None:
         async with running(config(providers, ("a", "b"), ("c", "b"), more=BREAKER), tmp_path) as gateway:
             scale_jitter(gateway)
             await gateway.grant(1000)
-            back_s = await asyncio.gather(
-                outage(gateway, probed, "T0", "a"), outage(gateway, unprobed, "T1", "c")
-            )
+            back_s = await asyncio.gather(outage(gateway, probed, "T0", "a"), outage(gateway, unprobed, "T1", "c"))
             await gateway.at_rest()
 
     assert probed.reached <= 4

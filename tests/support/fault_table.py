@@ -170,6 +170,13 @@ def _lines(entry: Row | Elsewhere, first: str) -> Iterator[str]:
     for group, members in groups.items():
         done = next((facts.done for facts in members if facts.done is not None), None)
         called = "all" if len(members) == len(WAYS) else ", ".join(ways[group])
-        cells = (called, group.got, {None: "", True: "yes", False: "no"}[done], group.tries, group.calls, group.paid)
+        cells = (
+            called,
+            group.got,
+            {None: "", True: "yes", False: "no"}[done],
+            group.tries,
+            group.calls,
+            group.paid,
+        )
         yield "| " + " | ".join((*named, *cells)) + " |"
         named = ("", "", "")

@@ -24,7 +24,7 @@ from relevo.service.caller import Caller
 from relevo.service.engine import Engine
 from relevo.service.hedge import race
 from relevo.service.turn import Turn, passed_over, verdict
-from relevo.service.visit import Visit
+from relevo.service.visit import CANCELLED, Visit
 
 _LEFT_S_MIN: Final = 2.0
 """A try that has less time than this is not begun."""
@@ -37,6 +37,8 @@ class Served:
 
     completion: Completion
     target: Target
+    attempt: Attempt
+    """The note on its try."""
 
 
 @dataclass(slots=True)
@@ -141,7 +143,10 @@ class Relay:
         served = await race(
             partial(self._ask, turn, last=False), partial(self._ask, other, last=False), after_s=after_s, late=late
         )
-        self.visit.attempts.sort(key=lambda attempt: attempt.number)
+        notes = sorted(self.visit.attempts, key=lambda note: note.number)
+        if served is not None:
+            notes = [note if note is served.attempt else _lost(note) for note in notes]
+        self.visit.attempts[:] = notes
         return served
 
     async def _repeat(self, turn: Turn, wait_s: float, *, last: bool) -> Served | None:
@@ -179,7 +184,8 @@ class Relay:
         except UpstreamError as error:
             turn.error = error
         else:
-            return Served(completion, turn.target)
+            assert attempt.note is not None  # noqa: S101 - a try that has ended is noted
+            return Served(completion, turn.target, attempt.note)
         finally:
             self.caller.on_leave = None
             if attempt.outgoing.sent_bytes:
@@ -258,3 +264,8 @@ class Relay:
 
     def _stream_cut(self) -> GatewayError:
         return GatewayError(Code.STREAM_CUT, extra={"attempts": self.visit.attempts})
+
+
+def _lost(note: Attempt) -> Attempt:
+    """A try beside the one that counts: both may have answered in the same moment."""
+    return replace(note, outcome="failed", code=CANCELLED) if note.outcome == "ok" else note

@@ -20,6 +20,7 @@ _HEADERS: Final = [
     (b"x-accel-buffering", b"no"),  # nginx would else keep frames back until a buffer is full
 ]
 _COMMENT: Final = b":\n\n"
+_BEATS_AT_ONCE: Final = 20
 _END: Final = b"data: [DONE]\n\n"
 
 
@@ -144,8 +145,12 @@ class Pulse:
         while self.streams:
             await asyncio.sleep(self._tick_s)
             due_s = self._clock.now_s() - self._beat_s
-            for stream in [s for s in self.streams if not s.writing and s.written_s <= due_s]:
-                task = asyncio.get_running_loop().create_task(stream.beat())
-                self._beats.add(task)
-                task.add_done_callback(self._beats.discard)
+            due = [s for s in self.streams if not s.writing and s.written_s <= due_s]
+            for number, stream in enumerate(due, start=1):
+                if stream in self.streams:
+                    task = asyncio.get_running_loop().create_task(stream.beat())
+                    self._beats.add(task)
+                    task.add_done_callback(self._beats.discard)
+                if number % _BEATS_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # thousands in a row would hold everybody else up
         self._task = None

@@ -227,8 +227,11 @@ class HttpApp:
                     return await chat.chat(visit, wish, once, caller)
             except asyncio.CancelledError:
                 if self._cut_short and not caller.left:
-                    raise GatewayError(Code.UNAVAILABLE) from None
+                    raise GatewayError(Code.UNAVAILABLE, extra=visit.facts) from None
                 raise CallerGone from None
+            except GatewayError as error:
+                error.extra.update(visit.facts)
+                raise
             finally:
                 visit.opened = talk.stream.opened
 

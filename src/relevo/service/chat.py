@@ -236,9 +236,9 @@ class ChatService:
         try:
             try:
                 served = await relay.run()
-            except BaseException as error:
+            except BaseException:
                 if payment is not None:
-                    await _close_early(payment, relay, error)
+                    await _close_early(payment, relay)
                 raise
             return await self._settled(visit, work, relay, served, payment)
         finally:
@@ -289,7 +289,7 @@ class _Work:
     once: Once | None
 
 
-async def _close_early(payment: Payment, relay: Relay, error: BaseException) -> None:
+async def _close_early(payment: Payment, relay: Relay) -> None:
     """End the hold of an answer that never became whole: what was delivered of it is due."""
     if relay.delivered is None:
         payment.release(relay.visit.attempts)
@@ -299,5 +299,5 @@ async def _close_early(payment: Payment, relay: Relay, error: BaseException) -> 
     except GatewayError:
         _log.error("what was delivered of %s could not be charged: the store does not answer", relay.visit.id)
         return
-    if credits is not None and isinstance(error, GatewayError):
-        error.extra["credits"] = credits
+    if credits is not None:
+        relay.visit.facts["credits"] = credits

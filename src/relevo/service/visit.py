@@ -42,6 +42,8 @@ class Visit:
         self.attempts: list[Attempt] = []
         self.hops = 0
         """How many relevos the request has come through before this one."""
+        self.facts: dict[str, object] = {}
+        """What else the caller of a failed request is told: the credits that a part of an answer cost."""
         self.opened = False
         """Its answer has begun: whatever comes, its status is 200."""
         self.charged_micro: int | None = None

@@ -43,7 +43,6 @@ from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.http_transport import HttpTransport
 from relevo.upstream.small_get import SmallGet
 from relevo.wiring import (
-    credits_enabled,
     make_cashier,
     make_office,
     make_webhooks,
@@ -271,7 +270,7 @@ class Server:
             self._writer.start()
             stack.push_async_callback(self._writer.aclose)
         await books.wallet.start()
-        if not credits_enabled(self._setup):
+        if self._setup.credits is None:
             books.keep_credits(wanted=False)
         stack.push_async_callback(books.wallet.aclose)
 
@@ -354,8 +353,9 @@ class Server:
                 _log.error("not reloaded, the old configuration stays: without an issuer, loopback only")
                 return
             state = self._state(setup)
-            changes = credits_enabled(setup) != credits_enabled(self._setup)
-            if changes and not self._books.keep_credits(wanted=credits_enabled(setup)):
+            wanted = setup.credits is not None
+            changes = wanted != (self._setup.credits is not None)
+            if changes and not self._books.keep_credits(wanted=wanted):
                 _log.error("not reloaded, the old configuration stays: %s", not_alone(self._setup))
                 return
         except (ConfigError, OSError, ValueError) as error:

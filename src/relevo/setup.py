@@ -9,6 +9,7 @@ from relevo.auth.presets import issuer_of
 from relevo.catalog.prices import PriceTable, check_prices
 from relevo.config.load import Config, load
 from relevo.config.problems import ConfigError
+from relevo.config.schema import Credits
 from relevo.core.secret import Secret
 from relevo.core.store_url import passwords_of
 from relevo.providers.registry import Provider, resolve
@@ -35,6 +36,12 @@ class Setup:
     def data_dir(self) -> Path:
         """Folder of the database and the development secret."""
         return self.config.data_dir
+
+    @property
+    def credits(self) -> Credits | None:
+        """What users pay with. None: nobody pays, the section is not there or not enabled."""
+        section = self.config.file.credits
+        return section if section is not None and section.enabled else None
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def open_books(setup: Setup, clock: Clock) -> Books:
         wallet = Wallet(ledger, ledger, clock, node, alone=False, beats=[shared])
         return Books(store=store, ledger=ledger, wallet=wallet, limiter=shared, remote=True)
     alone = store.claim_alone()
-    if not alone and credits_enabled(setup):
+    if not alone and setup.credits:
         raise StoreError(not_alone(setup))
     wallet = Wallet(ledger, ledger, clock, node, alone=alone)
     return Books(
@@ -91,16 +91,10 @@ def not_alone(setup: Setup) -> str:
     )
 
 
-def credits_enabled(setup: Setup) -> bool:
-    """Whether answers are paid for."""
-    section = setup.config.file.credits
-    return section is not None and section.enabled
-
-
 def make_cashier(setup: Setup, wallet: Wallet) -> Cashier | None:
     """Who takes the money. None: credits are off."""
-    section = setup.config.file.credits
-    if section is None or not section.enabled:
+    section = setup.credits
+    if section is None:
         return None
 
     def cost_max(size: Size, target: Target) -> int | None:
@@ -123,8 +117,8 @@ def make_cashier(setup: Setup, wallet: Wallet) -> Cashier | None:
 
 def terms_of(setup: Setup) -> Terms:
     """What is granted and allowed. While credits are off: nothing is granted, and nothing is limited."""
-    section = setup.config.file.credits
-    if section is None or not section.enabled:
+    section = setup.credits
+    if section is None:
         return Terms()
     return Terms(
         signup_micro=micro(section.signup),
@@ -160,7 +154,7 @@ def make_reports(
     """What makes the report of the last so many days."""
 
     async def reports(days: int) -> Report:
-        steps = partial(report, length_ms=days * MS_PER_DAY, sold=credits_enabled(setup))
+        steps = partial(report, length_ms=days * MS_PER_DAY, sold=setup.credits is not None)
         try:
             return await read_apart(setup, clock, Tx(steps), data_dir)
         except StoreError as error:  # for who reads it there is no difference: not now

@@ -16,7 +16,7 @@ from relevo.ledger.pricing import credits_of
 from relevo.setup import Setup
 from relevo.store.audit import Audit, Difference, audit
 from relevo.store.base import StoreError, Tx
-from relevo.wiring import credits_enabled, make_reports, read_apart
+from relevo.wiring import make_reports, read_apart
 
 
 @click.group(epilog=examples("relevo ledger verify"))
@@ -115,7 +115,7 @@ def report(days: int, config: str | None, *, as_json: bool) -> None:
 def _print_report(setup: Setup, shown: dict[str, object]) -> None:
     tasks = shown["tasks"]
     assert isinstance(tasks, list)  # noqa: S101 - as report_json made it
-    if not credits_enabled(setup):
+    if setup.credits is None:
         click.echo("Credits are off: answers and costs of the record, and nothing sold.")
     print_table(
         ("task", "answers", "credits sold", "cost USD", "written off USD", "margin USD", "of unknown cost"),

@@ -11,7 +11,6 @@ from relevo.cli.common import config_option, examples, fail, json_option, load_o
 from relevo.cli.office import in_office
 from relevo.cli.tables import print_table
 from relevo.config.problems import did_you_mean
-from relevo.config.schema import Credits
 from relevo.core.clock import SystemClock
 from relevo.core.ledger import Balance
 from relevo.core.money import NANO_USD_PER_USD
@@ -53,7 +52,7 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
         _row(setup, number, step, costs(step.target), outages) for number, step in enumerate(plan.steps, start=1)
     ]
     order = plan.task.order
-    account = _account(config, user) if user and _section(setup) else None
+    account = _account(config, user) if user and setup.credits else None
     if as_json:
         shown = {
             "task": name,
@@ -93,15 +92,9 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
     )
 
 
-def _section(setup: Setup) -> Credits | None:
-    """The credits of the configuration. None: they are off."""
-    section = setup.config.file.credits
-    return section if section is not None and section.enabled else None
-
-
 def _tariff(setup: Setup, task: str) -> dict[str, float] | None:
     """What an answer costs its caller. None: credits are off."""
-    section, rules = _section(setup), setup.config.tasks[task]
+    section, rules = setup.credits, setup.config.tasks[task]
     if section is None:
         return None
     if rules.credits is not None:

@@ -7,7 +7,8 @@ Holds that are at work are kept alive here, and those of processes that died are
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from relevo.core.clock import Clock
@@ -105,10 +106,10 @@ class Wallet:
         try:
             result = await asyncio.shield(task)
         except StoreUnavailable:
-            self._spawn(self._release_when_done(task, order.id, terms))  # its outcome may be unknown
+            self._undo(task, partial(self._close, order.id, Closing(charge_micro=0), terms))  # it may be there
             raise GatewayError(Code.UNAVAILABLE) from None
         except asyncio.CancelledError:
-            self._spawn(self._release_when_done(task, order.id, terms))
+            self._undo(task, partial(self._close, order.id, Closing(charge_micro=0), terms))
             raise
         except BaseException:
             self._live.discard(order.id)
@@ -143,7 +144,7 @@ class Wallet:
             self.free(claim)  # its outcome may be unknown
             raise GatewayError(Code.UNAVAILABLE) from None
         except asyncio.CancelledError:
-            self._spawn(self._free_when_done(task, claim))
+            self._undo(task, partial(self._keys.free, claim))
             raise
         if claimed.state == "new":
             self._claims[claim.request_id] = claim
@@ -176,17 +177,14 @@ class Wallet:
         finally:
             self._live.discard(hold_id)
 
-    async def _release_when_done(self, reserving: Awaitable[object], hold_id: str, terms: Terms) -> None:
-        """Undo a hold whose caller left while it was being made."""
-        with contextlib.suppress(StoreUnavailable):
-            await reserving
-        await self._quietly(self._close(hold_id, Closing(charge_micro=0), terms))
+    def _undo(self, done: asyncio.Task[Any], undoing: Callable[[], Awaitable[object]]) -> None:
+        """Take back, behind whoever left or cannot know, what may have been done: once it has ended either way."""
 
-    async def _free_when_done(self, claiming: Awaitable[object], claim: Claim) -> None:
-        """Give back a key whose caller left while it was being taken."""
-        with contextlib.suppress(StoreUnavailable):
-            await claiming
-        await self._quietly(self._keys.free(claim))
+        async def undo() -> None:
+            await asyncio.wait({done})
+            await self._quietly(undoing())
+
+        self._spawn(undo())
 
     async def _quietly(self, work: Awaitable[object]) -> None:
         try:

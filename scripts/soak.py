@@ -40,6 +40,8 @@ JOBS = (
     Job("fifty-sqlite", ("tests/integration/test_credits.py", "-k", "fifty"), 500, 50, "rounds"),
     Job("fifty-postgres", ("tests/integration/test_several_processes.py", "-k", "fifty"), 500, 25, "rounds each"),
     Job("half-heads", ("tests/integration/test_overload.py", "-k", "half_heads"), 5000, 5000, "connections"),
+    Job("outage", ("tests/faults/test_outages.py", "-k", "outage_of_a_minute"), 5, 1, "outages in real time"),
+    Job("cassettes", ("tests/conformance/test_cassette_cuts.py", "-k", "cut_is"), 50, 5, "seeds of 200 cuts each"),
     Job("machine", ("tests/stateful",), 20_000, 200, "runs of the state machine on each store"),
 )
 

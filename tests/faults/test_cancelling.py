@@ -79,7 +79,6 @@ async def test_a_request_that_is_cancelled_at_any_await_leaves_nothing_behind(
                 cancelled += not whole
                 await nothing_is_left(gateway, usual)
             assert awaits_min <= cancelled < AWAITS_MAX - 1
-            print(f"\ncancelled at {cancelled} awaits of {where}, {'streamed' if stream else 'plain'}")
             assert a.open_connections + b.open_connections <= 4
 
 

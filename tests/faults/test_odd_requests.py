@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from support.canary import CANARY
 from support.gateway import config_text, running
@@ -27,7 +28,7 @@ async def test_a_model_is_looked_up_and_never_part_of_an_address(tmp_path: Path)
 
 async def test_what_a_caller_writes_reaches_no_provider_by_itself(tmp_path: Path) -> None:
     """Its addresses, keys and options are dropped; counts are asked for although it said otherwise."""
-    theirs = {
+    theirs: dict[str, Any] = {
         "api_base": "http://169.254.169.254/",
         "base_url": "http://169.254.169.254/",
         "api_key": "sk-of-the-caller",

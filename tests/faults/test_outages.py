@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -63,12 +62,6 @@ def scale_jitter(gateway: Gateway) -> None:
     watch.use(replace(watch.health.rules, open_jitter_s=SCALE))
 
 
-@pytest.fixture
-def quick_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    caplog.set_level(logging.ERROR, "relevo")
-    yield caplog
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_an_outage_of_a_minute(tmp_path: Path) -> None:
@@ -87,8 +80,8 @@ async def test_an_outage_of_a_minute(tmp_path: Path) -> None:
     assert back_s[0] <= 10 * SCALE + SLACK_S
     assert back_s[1] <= 30 * SCALE + SLACK_S
     assert unprobed.server.probes
-    print(f"\nrequests to the dead: {probed.reached}, {unprobed.reached}; back after "
-          f"{back_s[0] / SCALE:.1f} s, {back_s[1] / SCALE:.1f} s (in unscaled seconds)")  # fmt: skip
+    seen = f"requests to the dead: {probed.reached}, {unprobed.reached}; back after {back_s} s, scaled by {SCALE}"
+    print(f"\n{seen}")  # noqa: T201 - shown by pytest -s
 
 
 async def outage(gateway: Gateway, patient: Patient, task: str, name: str) -> float:
@@ -147,7 +140,7 @@ async def test_a_storm_of_429_is_answered_by_the_next_target(tmp_path: Path) -> 
 
 
 async def test_when_all_are_dead_errors_are_quick_and_the_way_back_is_short(tmp_path: Path) -> None:
-    """10 callers who never stop: an error in under a second each, few requests to the dead, and no herd after it."""
+    """10 callers who never stop: an error in under a second each, one request to the dead for four calls at most."""
     one, two = Patient(listed=False), Patient(listed=False)
     async with one.server as a, two.server as b:
         providers = {"a": a.base_url, "b": b.base_url}
@@ -178,7 +171,7 @@ async def test_when_all_are_dead_errors_are_quick_and_the_way_back_is_short(tmp_
 
     assert back_s <= 30 * SCALE + SLACK_S
     assert max(errors) < 1
-    assert one.reached + two.reached <= 40 + len(errors) // 10
+    assert one.reached + two.reached <= 70
 
 
 @pytest.mark.slow
@@ -200,9 +193,10 @@ async def test_a_silent_provider_costs_ten_seconds_by_default(tmp_path: Path) ->
 
 
 async def test_a_refused_key_alarms_once_and_is_never_a_401(
-    tmp_path: Path, quick_log: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The next target answers; the key is left alone and told once; who insists gets an error of ours."""
+    caplog.set_level(logging.ERROR, "relevo")
     async with ScriptedUpstream(fault("bad-key")) as a, ScriptedUpstream(fault("ok")) as b:
         providers = {"a": a.base_url, "b": b.base_url}
         async with running(config(providers, ("a", "b")), tmp_path) as gateway:
@@ -211,7 +205,7 @@ async def test_a_refused_key_alarms_once_and_is_never_a_401(
                 answer = await gateway.chat(prompt="Hola")
                 assert (answer.status, answer.json["provider"]) == (200, "b")
             assert len(a.received) == 1
-            told = [entry.getMessage() for entry in quick_log.records if "refuses all calls" in entry.getMessage()]
+            told = [entry.getMessage() for entry in caplog.records if "refuses all calls" in entry.getMessage()]
             assert len(told) == 1
             async with gateway.session.get(gateway.server.admin.url + "/metrics") as page:
                 assert 'relevo_alarms_total{provider="a",reason="credential_refused"} 1.0' in await page.text()

@@ -45,6 +45,27 @@ async def test_when_the_cheapest_is_dead_the_next_cheapest_answers(tmp_path: Pat
             ]
 
 
+async def test_fallback_climbs_the_prices_and_not_the_list(tmp_path: Path) -> None:
+    """Listed dear, cheap, middling: asked cheap, middling, dear, plain and streamed."""
+    dead = reply({"error": {"message": "no"}}, 500)
+    async with upstream(streamed()) as a, upstream(dead) as b, upstream(dead) as c:
+        names = {"a": a.base_url, "b": b.base_url, "c": c.base_url}
+        prices = {"a": "input = 9\noutput = 9", "b": CHEAP, "c": DEAR}
+        text = "".join(f'[prices."{name}/{name}-model"]\n{price}\n' for name, price in prices.items())
+        rows = ", ".join(f'{{ provider = "{name}", model = "{name}-model" }}' for name in names)
+        task = f'[tasks.T]\norder = "cheapest"\ntargets = [{rows}]\n'
+        async with running(config_text(names, tasks=task, more=QUICK + text), tmp_path) as gateway:
+            plain = await gateway.chat(prompt="Hola")
+            frames = await gateway.stream()
+
+            for attempts in (plain.json["attempts"], frames.last["attempts"]):
+                assert [(row["provider"], row["outcome"]) for row in attempts] == [
+                    ("b", "failed"),
+                    ("c", "failed"),
+                    ("a", "ok"),
+                ]
+
+
 @pytest.mark.parametrize(("body", "first"), [({"prompt": "x" * 40_000}, "b"), ({"prompt": "Hola"}, "a")])
 async def test_each_request_has_its_own_cheapest(tmp_path: Path, body: dict[str, Any], first: str) -> None:
     """A long prompt goes where input is cheap, a short one where output is."""

@@ -21,6 +21,8 @@ from support.fault_table import PRICE, Facts, Row, Way, bill
 from support.gateway import Gateway, config_text, running
 
 GRANT = 10_000
+THEIR_HEADERS = {"set-cookie", "x-huge", "x-more", "proxy-authenticate", "upgrade", "location", "content-encoding"}
+"""Of providers, in the faults that are played."""
 QUICK = "[timeouts]\nconnect_s = 0.8\nfirst_token_s = 0.4\nidle_s = 0.4\ntotal_s = 3\n"
 MONEY = "[credits]\nenabled = true\n[limits]\nuser_requests_per_minute = 0\n"
 NAMELESS = {
@@ -126,7 +128,7 @@ async def _first(row: Row, stack: AsyncExitStack) -> tuple[ScriptedUpstream | No
             return None, stack.enter_context(place())
         tls = known.tls
         answer = fault("ok" if tls else answer, row.accent or "openai")
-    answers = [fault(a) if isinstance(a, str) else a for a in answer] if isinstance(answer, list) else [answer]
+    answers = [fault(a) if isinstance(a, str) else a for a in answer] if isinstance(answer, tuple) else [answer]
     up = await stack.enter_async_context(ScriptedUpstream(*answers, tls=tls))
     return up, up.base_url
 
@@ -161,14 +163,15 @@ async def _look(gateway: Gateway, played: Sequence[Played]) -> list[tuple[Played
     took_s = time.monotonic() - started_s
     assert took_s < played[0].row.within_s, f"{played[0].row.fault} took {took_s:.1f} s"
     await gateway.at_rest()
-    seen = []
+    seen, borne = [], await gateway.costs()
     for one, user, before, (got, done, body) in zip(played, users, had, calls, strict=True):
         wallet = await user.wallet()
         assert wallet["available"] == wallet["balance"]
         paid = round(before - wallet["balance"], 6)
         assert paid == (body.get("credits") or {"charged": 0})["charged"]
         estimated = bool((body.get("usage") or {}).get("estimated"))
-        seen.append((one, Facts(got, _tries(one, body), one.calls(), bill(paid, estimated=estimated), done)))
+        house = any(by == "house" for hold, _, by in borne if hold == body["request_id"])
+        seen.append((one, Facts(got, _tries(one, body), one.calls(), bill(paid, estimated=estimated), house, done)))
     return seen
 
 
@@ -184,12 +187,14 @@ async def _call(gateway: Gateway, one: Played) -> tuple[str, bool | None, Any]:
     """What the caller got, whether the end marker came, and the body with its attempts."""
     if one.way != "streamed":
         reply = await gateway.chat(prompt="Hola", taskType=one.task)
+        assert not THEIR_HEADERS & reply.headers.keys()
         body = reply.json
         if reply.status != 200:
             return f"error {reply.status} {body['code']}", None, body
         one.check(body["provider"], body["content"])
         return f"{one.name_of(body['provider'])}'s answer", None, body
     frames = await gateway.stream(taskType=one.task)
+    assert not THEIR_HEADERS & frames.headers.keys()
     last = frames.last
     if last["type"] == "done":
         one.check(last["provider"], frames.content)

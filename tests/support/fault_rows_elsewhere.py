@@ -4,6 +4,9 @@ from support.fault_table import Elsewhere
 
 TESTS = "faults/test_outages.py::"
 STREAMS = "integration/test_streams.py::"
+OVERLOAD = "integration/test_overload.py::"
+DRAIN = "faults/test_drain.py::"
+PROCESS = "faults/test_process.py::"
 WATCH = "integration/test_health_watch.py::"
 INPUTS = ("faults/test_odd_requests.py::test_what_a_caller_writes_reaches_no_provider_by_itself",)
 
@@ -15,8 +18,8 @@ ELSEWHERE = (
               "400 of 400 answered; b is asked once a call; a at most one call in ten",
               (TESTS + "test_a_storm_of_503_adds_little_load",), bench="503 burst"),
     Elsewhere(21, "all targets dead, then back", "errors at once; back within 30 s (scaled down)",
-              "every error in under a second; answers within the longest opening; at most one call in ten beyond the "
-              "offered load", (TESTS + "test_when_all_are_dead_errors_are_quick_and_the_way_back_is_short",)),
+              "every error in under a second; the dead are asked at most 70 times for 300 calls; the first answer "
+              "comes in time", (TESTS + "test_when_all_are_dead_errors_are_quick_and_the_way_back_is_short",)),
     Elsewhere(0, "a provider that is silent, default settings", "an answer of the next target in under 12 s",
               "b's answer in 10 to 12 s, plain and streamed, each after one request to a",
               (TESTS + "test_a_silent_provider_costs_ten_seconds_by_default",), bench="silent provider"),
@@ -37,6 +40,15 @@ ELSEWHERE = (
                STREAMS + "test_where_a_cancelled_call_is_billed_in_full_it_is_read_to_its_end")),
     Elsewhere(28, "the caller of a plain call leaves", "the call at the provider ends, the record says so",
               "as expected", ("integration/test_connections.py::test_a_caller_who_leaves_ends_the_call_at_the_provider",)),
+    Elsewhere(29, "the caller reads nothing, or slowly", "cut where it stands still; whole where it only takes its time",
+              "as expected, nothing is buffered for it",
+              (OVERLOAD + "test_a_stream_that_is_not_read_is_cut",
+               OVERLOAD + "test_a_plain_answer_that_is_not_read_is_cut",
+               OVERLOAD + "test_a_slow_reader_who_keeps_up_gets_everything")),
+    Elsewhere(30, "thousands of idle streams", "all stay alive, others are served", "as expected, with 200 streams",
+              (OVERLOAD + "test_idle_streams_stay_alive_and_end_whole",)),
+    Elsewhere(31, "thousands of connections with half a head", "closed in time, others are served", "as expected",
+              (OVERLOAD + "test_half_heads_are_closed_and_hold_up_nobody",)),
     Elsewhere(34, "`model` as a path, a fragment, percent signs, CRLF, 10 kB, right-to-left, `__proto__`",
               "looked up as it is, and never part of an address", "400 model_not_allowed; no request to any provider",
               ("faults/test_odd_requests.py::test_a_model_is_looked_up_and_never_part_of_an_address",)),
@@ -46,6 +58,24 @@ ELSEWHERE = (
     Elsewhere(36, "line breaks in the idempotency key, the request id or the hop count", "refused, or never repeated",
               "400 or our own request id; no header of the caller reaches the provider",
               ("faults/test_odd_requests.py::test_no_header_of_a_caller_breaks_out",)),
+    Elsewhere(56, "SIGTERM with 100 streams", "the short end whole, the long by an error, all settled", "as expected",
+              (DRAIN + "test_a_drain_finishes_what_is_short_and_settles_what_is_long",)),
+    Elsewhere(57, "SIGTERM twice; SIGHUP with a bad file; a signal during the start",
+              "a quick end; the old configuration stays; a clean end", "as expected",
+              (DRAIN + "test_a_second_signal_cuts_the_drain_short", DRAIN + "test_a_reload_under_load_loses_nothing",
+               DRAIN + "test_a_signal_while_the_store_does_not_answer_ends_the_start")),
+    Elsewhere(58, "the process hangs in a loop; it is killed", "it ends and says where; holds are swept at the next start",
+              "as expected", (PROCESS + "test_a_stuck_loop_ends_the_process_and_says_where",
+                              "faults/test_kill.py::test_no_money_is_lost_or_taken_twice")),
+    Elsewhere(59, "the event loop is blocked for half a second", "measured, and the health is `degraded`", "as expected",
+              (OVERLOAD + "test_a_blocked_loop_is_told_by_the_probes",)),
+    Elsewhere(60, "no file descriptors are left", "running answers go on, and others are served afterwards",
+              "as expected", (PROCESS + "test_without_descriptors_running_answers_go_on",)),
+    Elsewhere(61, "the memory of the control group is full", "new requests are turned away, running ones go on",
+              "as expected", (OVERLOAD + "test_full_memory_turns_new_work_away_and_lets_the_rest_go_on",)),
+    Elsewhere(62, "nobody reads the log or the metrics", "lines are dropped and counted, requests go on", "as expected",
+              ("unit/test_record.py::test_a_log_that_nobody_reads_holds_up_nobody",
+               OVERLOAD + "test_scrapers_that_never_read_hold_up_nobody")),
     Elsewhere(65, "a refused key, call after call", "one alarm an outage, the key is left alone, never a 401",
               "five answers of b, one request to a, one alarm; without b an error 500",
               ("faults/test_outages.py::test_a_refused_key_alarms_once_and_is_never_a_401",

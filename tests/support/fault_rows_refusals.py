@@ -5,22 +5,22 @@ from relevo.testing.refusals import status
 from support.fault_table import Row, next_one, nobody, once_more, only
 
 
-def limited_once(header: str, value: str) -> list[Answer | str]:
+def limited_once(header: str, value: str) -> tuple[Answer | str, ...]:
     """429 with this header, and a good answer to all that comes after it."""
-    return [status(429, "openai", [(header, value)]), fault("ok")]
+    return status(429, "openai", [(header, value)]), fault("ok")
 
 
-TWICE = next_one("rate_limited, a rate_limited", "2+1")
+TWICE = next_one("rate_limited, a rate_limited", "2+1", house=False)
 KEY = next_one("credential_refused")
 QUOTA = next_one("quota_exhausted")
 NEVER_401 = "next target; never a 401 to the caller"
 
 WAITS = (
     Row(19, "429, `retry-after-ms: 100`, then well", limited_once("retry-after-ms", "100"), "waited for: the same target once more",
-        once_more("rate_limited"), bench="retry-after"),
-    Row(19, "429, `retry-after: 1`, then well", limited_once("retry-after", "1"), "waited for", only(once_more("rate_limited"), "streamed"),
+        once_more("rate_limited")),
+    Row(19, "429, `retry-after: 1`, then well", limited_once("retry-after", "1"), "waited for", once_more("rate_limited"),
         bench="retry-after seconds"),
-    Row(19, "429, `retry-after` as a date in 2 s, then well", ["rate-limited-date", "ok"], "waited for",
+    Row(19, "429, `retry-after` as a date in 2 s, then well", ("rate-limited-date", "ok"), "waited for",
         only(once_more("rate_limited"), "plain")),
     Row(19, "429, `retry-after: 0`, again and again", "rate-limited-zero", "once more, then the next target",
         only(TWICE, "plain", "streamed")),

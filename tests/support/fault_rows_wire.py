@@ -41,7 +41,7 @@ BAD_TLS = no_connection("tls_failed")
 WIRE = (
     Row(1, "DNS: no such name", "dns-unknown", "next target, within 2 s", no_connection("host_unknown"),
         within_s=2, bench="DNS failure"),
-    Row(1, "DNS: SERVFAIL", "dns-servfail", "next target, within 2 s", no_connection("host_unknown"), within_s=2),
+    Row(1, "DNS: SERVFAIL", "dns-servfail", "next target, within 2 s", no_connection("connect_failed"), within_s=2),
     Row(1, "DNS: no answer", "dns-hangs", "next target after the connect deadline", no_connection("connect_timeout")),
     Row(1, "DNS: no such name, and no other target", "dns-unknown", "an error at once",
         nobody("a host_unknown", "0+0"), alone=True, within_s=2),

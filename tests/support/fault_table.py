@@ -23,12 +23,20 @@ class Facts(NamedTuple):
     calls: str
     """Requests that reached each target."""
     paid: str
-    """What was charged, in credits."""
+    """What the caller was charged, in credits."""
+    house: bool
+    """A failed try may have been billed by its provider: the house bears it."""
     done: bool | None
     """Whether `[DONE]` came. None: not a stream."""
 
 
 Seen = dict[Way, Facts]
+UNBILLED: Final = {
+    *("host_unknown", "tls_failed", "connect_failed", "connect_timeout", "credential_refused", "quota_exhausted"),
+    *("rate_limited", "overloaded", "model_not_found", "request_refused", "context_length_exceeded"),
+    *("content_filtered", "unexpected_status", "server_error"),
+}
+"""Faults that no provider bills, where they come as a status and not inside an answer."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Row:
     number: int
     """In the list of faults. 0: only a class of the bench."""
     fault: str
-    play: str | Answer | list[Answer | str]
+    play: str | Answer | tuple[Answer | str, ...]
     """A fault by its name in `relevo.testing`, a script, or several in turn."""
     expected: str
     seen: Seen
@@ -76,8 +84,8 @@ class Elsewhere:
     bench: str = ""
 
 
-def _each(got: str, tries: str, calls: str, paid: str, *, done: bool = True) -> Seen:
-    return {way: Facts(got, tries, calls, paid, done if way == "streamed" else None) for way in WAYS}
+def _each(got: str, tries: str, calls: str, paid: str, *, done: bool = True, house: bool = False) -> Seen:
+    return {way: Facts(got, tries, calls, paid, house, done if way == "streamed" else None) for way in WAYS}
 
 
 def answers(paid: float = PRICE, *, estimated: bool = False, calls: str = "1+0") -> Seen:
@@ -85,9 +93,10 @@ def answers(paid: float = PRICE, *, estimated: bool = False, calls: str = "1+0")
     return _each("a's answer", "a ok", calls, bill(paid, estimated=estimated))
 
 
-def next_one(code: str, calls: str = "1+1", paid: float = PRICE) -> Seen:
-    """The second target's answer, because of this of the first."""
-    return _each("b's answer", f"a {code}, b ok", calls, bill(paid))
+def next_one(code: str, calls: str = "1+1", paid: float = PRICE, *, house: bool | None = None) -> Seen:
+    """The second target's answer, because of this of the first. `house`: where it is not as `UNBILLED` says."""
+    borne = code not in UNBILLED if house is None else house
+    return _each("b's answer", f"a {code}, b ok", calls, bill(paid), house=borne)
 
 
 def no_connection(code: str) -> Seen:
@@ -103,14 +112,15 @@ def once_more(code: str, calls: str = "2+0") -> Seen:
 def nobody(tries: str, calls: str = "1+0", error: str = "500 all_providers_failed") -> Seen:
     """No answer at all, and nothing to pay."""
     _, _, code = error.partition(" ")
-    told = _each(f"error {error}", tries, calls, "0", done=False)
+    house = not any(code in tries for code in UNBILLED)
+    told = _each(f"error {error}", tries, calls, "0", done=False, house=house)
     return {**told, "streamed": told["streamed"]._replace(got=f"error {code}")}
 
 
 def cut(code: str, otherwise: Seen, paid: float = 0) -> Seen:
     """A stream ends by an error after a part of the text; plain calls as `otherwise`."""
     got = "part of a's text, then error stream_cut"
-    return {**otherwise, "streamed": Facts(got, f"a {code}", "1+0", bill(paid), done=False)}
+    return {**otherwise, "streamed": Facts(got, f"a {code}", "1+0", bill(paid), house=not paid, done=False)}
 
 
 def counted_up(paid: float, otherwise: Seen) -> Seen:
@@ -120,7 +130,7 @@ def counted_up(paid: float, otherwise: Seen) -> Seen:
 
 def in_one_piece(code: str, otherwise: Seen) -> Seen:
     """The same fault has another name in an answer that does not stream."""
-    return {**otherwise, "unstreamed": next_one(code)["unstreamed"]}
+    return {**otherwise, "unstreamed": next_one(code, house=True)["unstreamed"]}
 
 
 def only(seen: Seen, *ways: Way) -> Seen:
@@ -133,50 +143,50 @@ def bill(paid: float, *, estimated: bool = False) -> str:
     return f"{paid:g}" + (" by estimate" if estimated else "")
 
 
-HEAD: Final = ("fault", "expected", "call", "the caller got", "`[DONE]`", "tries", "requests", "credits")
+HEAD: Final = (
+    *("fault", "expected", "call", "the caller got", "`[DONE]`", "tries", "requests", "credits", "the house"),
+)
+OWN_HEAD: Final = ("#", "fault", "expected", "seen", "tests")
 
 
 def page(intro: str, rows: Sequence[Row], elsewhere: Sequence[Elsewhere]) -> str:
     """The whole page in Markdown."""
-    entries = sorted((e for e in (*rows, *elsewhere) if e.number), key=lambda entry: entry.number)
-    lines = [intro, "## The faults", "", *_head("#")]
-    for entry in entries:
-        lines += _lines(entry, str(entry.number))
-    lines += ["", "## The classes of the independent bench", "", *_head("class")]
-    for entry in (*rows, *elsewhere):
+    lines = [intro, "## The faults", "", *_head(("#", *HEAD))]
+    for row in sorted((row for row in rows if row.number), key=lambda row: row.number):
+        lines += _lines(row, str(row.number))
+    lines += ["", "## Those that take more than one call", "", *_head(OWN_HEAD)]
+    for entry in elsewhere:
+        if entry.number:
+            tests = " ".join(f"`{test}`" for test in entry.tests)
+            lines.append(_line((str(entry.number), entry.fault, entry.expected, entry.seen, tests)))
+    lines += ["", "## The classes of the independent bench", "", *_head(("class", *HEAD))]
+    for row in rows:
+        if row.bench:
+            lines += _lines(row, row.bench)
+    for entry in elsewhere:
         if entry.bench:
-            lines += _lines(entry, entry.bench)
+            lines.append(_line((entry.bench, entry.fault, entry.expected, "", entry.seen, "", "", "", "", "")))
     return "\n".join(lines) + "\n"
 
 
-def _head(first: str) -> list[str]:
-    names = (first, *HEAD)
-    return ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
+def _head(names: Sequence[str]) -> list[str]:
+    return [_line(names), "|---" * len(names) + "|"]
 
 
-def _lines(entry: Row | Elsewhere, first: str) -> Iterator[str]:
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _lines(row: Row, first: str) -> Iterator[str]:
     """One line for all ways to call that show the same; the fault is named in the first."""
-    named = (first, entry.fault, entry.expected)
-    if isinstance(entry, Elsewhere):
-        tests = " ".join(f"`{test}`" for test in entry.tests)
-        yield "| " + " | ".join((*named, "", entry.seen, "", tests, "", "")) + " |"
-        return
-    groups: dict[Facts, list[Facts]] = {}
-    ways: dict[Facts, list[str]] = {}
-    for way, facts in entry.seen.items():
-        group = facts._replace(done=None)
-        groups.setdefault(group, []).append(facts)
-        ways.setdefault(group, []).append(way)
-    for group, members in groups.items():
-        done = next((facts.done for facts in members if facts.done is not None), None)
-        called = "all" if len(members) == len(WAYS) else ", ".join(ways[group])
-        cells = (
-            called,
-            group.got,
-            {None: "", True: "yes", False: "no"}[done],
-            group.tries,
-            group.calls,
-            group.paid,
-        )
-        yield "| " + " | ".join((*named, *cells)) + " |"
+    named = (first, row.fault, row.expected)
+    groups: dict[Facts, list[Way]] = {}
+    for way, facts in row.seen.items():
+        groups.setdefault(facts._replace(done=None), []).append(way)
+    for facts, ways in groups.items():
+        called = "all" if len(ways) == len(WAYS) else ", ".join(ways)
+        done = row.seen["streamed"].done if "streamed" in ways else None
+        end = {None: "", True: "yes", False: "no"}[done]
+        house = "a's try" if facts.house else ""
+        yield _line((*named, called, facts.got, end, facts.tries, facts.calls, facts.paid, house))
         named = ("", "", "")

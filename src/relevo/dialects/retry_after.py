@@ -80,7 +80,8 @@ def duration_s(text: str) -> float | None:
 
 
 def _number(text: str, unit_s: float) -> float | None:
-    return float(text) * unit_s if _NUMBER.fullmatch(text.strip()) else None
+    text = text.strip()  # of more white space than `float` strips
+    return float(text) * unit_s if _NUMBER.fullmatch(text) else None
 
 
 def _seconds_or_date(text: str, wall_s: float | None) -> float | None:

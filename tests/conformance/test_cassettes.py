@@ -15,11 +15,9 @@ from relevo.core.errors import Fault, UpstreamError
 from relevo.core.events import Assembler, TextDelta
 from relevo.dialects.base import Profile
 from relevo.dialects.openai_chat import OpenAIChat
-from support.cassettes import FOLDER, exchanges
+from support.cassettes import FOLDER, OPENAI_CHAT, exchanges
 from support.whole import whole
 
-SPEAKS = re.compile(r"/(qwen-compat|deepseek|groq|mistral|openai-chat|xai|together|openrouter|moonshot|lmstudio|zai|"
-                    r"gpustack-vllm|perplexity|fireworks|cerebras)/")  # fmt: skip
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not FOLDER.is_dir(), reason="SKIPPED: no recorded exchanges at ../shared/cassettes"),
@@ -30,7 +28,7 @@ def recordings() -> Iterator[tuple[str, Any]]:
     """Every answer of status 200 that the dialect should read, with its name."""
     for path, exchange in exchanges():
         is_chat = "/chat/completions" in exchange.url or not exchange.url
-        if SPEAKS.search(str(path)) and is_chat and exchange.status in (0, 200) and exchange.body.strip():
+        if OPENAI_CHAT.search(str(path)) and is_chat and exchange.status in (0, 200) and exchange.body.strip():
             yield path.name, exchange
 
 

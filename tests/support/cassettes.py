@@ -1,12 +1,17 @@
 """Recorded exchanges of real providers. They lie beside the project and are never copied into it."""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "cassettes"
+
+OPENAI_CHAT = re.compile(r"/(qwen-compat|deepseek|groq|mistral|openai-chat|xai|together|openrouter|moonshot|lmstudio|zai|"
+                         r"gpustack-vllm|perplexity|fireworks|cerebras)/")  # fmt: skip
+"""Folders of providers whose streams are those of the OpenAI chat API."""
 
 
 def exchanges() -> Iterator[tuple[Path, Any]]:

@@ -28,6 +28,11 @@ def _never_done(request: Received) -> Script:
     return [*sse(delta("more ")), Repeat(frame(delta("more ")), gap_s=GAP_S)]
 
 
+def _endless(request: Received) -> Script:
+    """As the fault `endless`, in larger pieces: the bound is on bytes."""
+    return [*sse(delta("more ")), Repeat(frame(delta("more " * 1000)))]
+
+
 def _counts_at_every_turn(request: Received) -> Script:
     first, *rest = chunks(usage={}, model=request.json["model"])
     return sse({**first, "usage": {**USAGE, "completion_tokens": 1, "total_tokens": 8}}, *rest[:-1],
@@ -87,7 +92,7 @@ WIRE = (
     Row(14, "a line of 100 MiB", "huge-line", "next target after 1 MiB", next_one("reply_too_large")),
     Row(14, "a million events of nothing", "tiny-events", "next target: an event is no token",
         only(NEXT_AFTER_SILENCE, "plain", "streamed")),
-    Row(14, "text without end", "endless", "ended at 16 MiB (here 2 MB)",
+    Row(14, "text without end", _endless, "ended at 16 MiB (here 2 MB)",
         only(cut("reply_too_large", next_one("reply_too_large")), "plain", "streamed"), text=None),
     Row(18, "counts in every chunk", _counts_at_every_turn, "the last ones count",
         only(answers(10), "plain", "streamed"), metered=True),

@@ -39,6 +39,8 @@ JOBS = (
     Job("power-cut", ("tests/faults/test_power_cut.py",), 2000, 200, "power cuts"),
     Job("fifty-sqlite", ("tests/integration/test_credits.py", "-k", "fifty"), 500, 50, "rounds"),
     Job("fifty-postgres", ("tests/integration/test_several_processes.py", "-k", "fifty"), 500, 25, "rounds each"),
+    Job("cancelling", ("tests/faults/test_cancelling.py", "-k", "sample"), 1000, 50, "seeds, 3 scenes each"),
+    Job("outage", ("tests/faults/test_outage.py", "-rP"), 1, 1, "rounds of six outages of a minute each"),
     Job("machine", ("tests/stateful",), 20_000, 200, "runs of the state machine on each store"),
 )
 
@@ -82,6 +84,9 @@ def run(job: Job, first: int, rounds: int) -> bool:
         print(done.stdout[-20_000:], done.stderr[-2000:], sep="\n")
         print(f"FAILED: {job.name}, from {first}, after {time.monotonic() - started:.0f} s")
         print(f"again: RELEVO_SOAK_FROM={first} RELEVO_SOAK_ROUNDS={rounds} pytest {' '.join(job.tests)}")
+    for line in done.stdout.splitlines():
+        if line.startswith("figures: "):
+            print(f"  {line.removeprefix('figures: ')}")
     return done.returncode == 0
 
 

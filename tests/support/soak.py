@@ -4,6 +4,7 @@ scripts/soak.py sets the variables, piece by piece, and keeps note of what is do
 """
 
 import os
+import sys
 
 
 def examples(usual: int) -> int:
@@ -15,3 +16,13 @@ def seeds(usual: int) -> range:
     """Which seeds to run, where `make test` runs the first `usual` ones."""
     first = int(os.environ.get("RELEVO_SOAK_FROM", "0"))
     return range(first, first + int(os.environ.get("RELEVO_SOAK_ROUNDS", usual)))
+
+
+def soaking() -> bool:
+    """Whether this is `make soak`: then a test that has a full length runs in it."""
+    return "RELEVO_SOAK_ROUNDS" in os.environ
+
+
+def tell(figures: str) -> None:
+    """What was measured: `make soak` shows it."""
+    sys.stdout.write(f"figures: {figures}\n")

@@ -42,6 +42,8 @@ JOBS = (
     Job("half-heads", ("tests/integration/test_overload.py", "-k", "half_heads"), 5000, 5000, "connections"),
     Job("outage", ("tests/faults/test_outages.py", "-k", "outage_of_a_minute"), 5, 1, "outages in real time"),
     Job("cassettes", ("tests/conformance/test_cassette_cuts.py", "-k", "cut_is"), 50, 5, "seeds of 200 cuts each"),
+    Job("cancelling", ("tests/faults/test_cancelling.py", "-k", "sample"), 1000, 50, "seeds, 3 scenes each"),
+    Job("overload", ("tests/faults/test_outage.py", "-rP"), 1, 1, "rounds of six outages of a minute each"),
     Job("machine", ("tests/stateful",), 20_000, 200, "runs of the state machine on each store"),
 )
 
@@ -85,6 +87,9 @@ def run(job: Job, first: int, rounds: int) -> bool:
         print(done.stdout[-20_000:], done.stderr[-2000:], sep="\n")
         print(f"FAILED: {job.name}, from {first}, after {time.monotonic() - started:.0f} s")
         print(f"again: RELEVO_SOAK_FROM={first} RELEVO_SOAK_ROUNDS={rounds} pytest {' '.join(job.tests)}")
+    for line in done.stdout.splitlines():
+        if line.startswith("figures: "):
+            print(f"  {line.removeprefix('figures: ')}")
     return done.returncode == 0
 
 

@@ -13,12 +13,12 @@ from relevo.testing import Received, Script, ScriptedUpstream, fault
 from relevo.testing.answers import model_list, reply
 from relevo.testing.script import script_for
 from support.gateway import Gateway, config_text, running
-from support.soak import real_time
+from support.soak import soaking
 
 MONEY = "[credits]\nenabled = true\n[limits]\nuser_requests_per_minute = 0\nuser_concurrency = 0\n"
-SCALE = 1.0 if real_time() else 0.1
+SCALE = 1.0 if soaking() else 0.1
 """Of all times of the breaker and of the calls against it."""
-SLACK_S = 0.0 if real_time() else 0.5
+SLACK_S = 0.0 if soaking() else 0.5
 """What does not get shorter: a machine that is busy."""
 BREAKER = f"[breaker]\nopen_s = {10 * SCALE}\nopen_s_max = {25 * SCALE}\nprobe_s = {5 * SCALE}\n"
 

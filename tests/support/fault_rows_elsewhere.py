@@ -84,7 +84,7 @@ ELSEWHERE = (
               "as expected", (STREAMS + "test_a_request_that_goes_in_a_circle_is_ended",)),
     Elsewhere(71, "a request is cancelled at any of its awaits", "no hold, connection, task or place is left behind",
               "as expected, at every await, plain and streamed",
-              ("faults/test_cancelling.py::test_a_request_that_is_cancelled_at_any_await_leaves_nothing_behind",)),
+              ("faults/test_cancelling.py::test_cancelled_at_every_suspension_nothing_is_left",)),
     Elsewhere(72, "half a megabyte of arguments in pieces", "one frame, to the letter", "as expected",
               (STREAMS + "test_tool_calls_come_whole_and_byte_for_byte",)),
 )  # fmt: skip

@@ -4,6 +4,7 @@ scripts/soak.py sets the variables, piece by piece, and keeps note of what is do
 """
 
 import os
+import sys
 
 
 def examples(usual: int) -> int:
@@ -17,6 +18,11 @@ def seeds(usual: int) -> range:
     return range(first, first + int(os.environ.get("RELEVO_SOAK_ROUNDS", usual)))
 
 
-def real_time() -> bool:
-    """Whether times are those of the defaults: `make soak`. In `make test` they are scaled down."""
+def soaking() -> bool:
+    """Whether this is `make soak`: then a test that has a full length runs in it."""
     return "RELEVO_SOAK_ROUNDS" in os.environ
+
+
+def tell(figures: str) -> None:
+    """What was measured: `make soak` shows it."""
+    sys.stdout.write(f"figures: {figures}\n")

@@ -31,7 +31,11 @@ class Queues:
             async with asyncio.timeout(wait_s):
                 await place
         except TimeoutError:
-            return False
+            return _given(place)
+        except asyncio.CancelledError:
+            if _given(place):
+                self.free(key)  # to the next: who was woken and leaves must not take the place with it
+            raise
         finally:
             if place in waiting:
                 waiting.remove(place)
@@ -50,3 +54,7 @@ class Queues:
 
     def __len__(self) -> int:
         return sum(len(waiting) for waiting in self._waiting.values())
+
+
+def _given(place: asyncio.Future[None]) -> bool:
+    return place.done() and not place.cancelled()

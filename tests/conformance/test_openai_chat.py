@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relevo.core.errors import Fault, UpstreamError
+from relevo.core.errors import Fault, Harm, UpstreamError
 from relevo.core.events import Assembler
 from relevo.core.secret import Secret
 from relevo.core.types import Call, Completion, Message, Params, Target, Usage
@@ -227,3 +227,49 @@ def test_sse_as_the_standard_has_it() -> None:
 
     assert [(e.data, e.event, e.comments) for e in events] == [(b"a\nb", b"x", [b"note"]), (b"c", b"", [])]
     assert parser.stray == [b"stray line"]
+
+
+def call(**fields: Any) -> dict[str, Any]:
+    """A chunk with one piece of a tool call."""
+    return chunk({"tool_calls": [fields]})
+
+
+def test_a_tool_call_that_was_cut_short_is_not_to_be_acted_on() -> None:
+    """Half of its arguments and `length`, or a filter: the finish reason says so, although calls are there."""
+    for reason in ("length", "content_filter"):
+        part = call(index=0, id="c", function={"name": "f", "arguments": '{"a": "hal'})
+        answer = assemble([frames(part, chunk({}, reason, usage=COUNTS), b"[DONE]")])
+
+        assert answer.finish_reason == reason
+        assert answer.tool_calls[0].arguments == '{"a": "hal'
+
+
+def test_tool_calls_without_numbers_are_told_apart() -> None:
+    """By a new id, or a new name; pieces without either belong to the last one."""
+    pieces = (
+        call(id="c1", function={"name": "f", "arguments": "{"}),
+        call(function={"arguments": "}"}),
+        call(id="c2", function={"name": "f", "arguments": '{"x":1}'}),
+        call(id="", function={"name": "g", "arguments": "{}"}),
+    )
+    answer = assemble([frames(*pieces, chunk({}, "stop", usage=COUNTS), b"[DONE]")])
+
+    assert [(c.name, c.arguments) for c in answer.tool_calls] == [("f", "{}"), ("f", '{"x":1}'), ("g", "{}")]
+    assert answer.finish_reason == "tool_calls"
+
+
+def test_a_second_choice_is_not_mixed_into_the_first() -> None:
+    """Nobody asked for it."""
+    other = {"model": "m", "choices": [{"index": 1, "delta": {"content": "ZZ"}}]}
+    answer = assemble([frames(chunk({"content": "a"}), other, chunk({}, "stop", usage=COUNTS), b"[DONE]")])
+
+    assert answer.content == "a"
+
+
+def test_a_blank_answer_is_no_answer_and_no_sign_of_illness() -> None:
+    """White space alone, or thinking alone: the next target is asked, and this one is not held to be broken."""
+    for delta in ({"content": " \n"}, {"reasoning_content": "hm"}):
+        with pytest.raises(UpstreamError) as caught:
+            assemble([frames(chunk(delta), chunk({}, "length", usage=COUNTS), b"[DONE]")])
+
+        assert (caught.value.fault, caught.value.harm) == (Fault.EMPTY_REPLY, Harm.NONE)

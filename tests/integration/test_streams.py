@@ -371,9 +371,9 @@ async def test_a_stream_with_a_key_runs_to_its_end_when_its_caller_leaves(tmp_pa
 async def test_a_request_that_goes_in_a_circle_is_ended(tmp_path: Path) -> None:
     """Every relevo counts itself; one hop too many is 508, and no provider is asked."""
     async with upstream(streamed()) as a, running(config(a, more=""), tmp_path) as gateway:
-        assert (await gateway.chat(prompt="x", headers={"x-relevo-hop": "1"})).status == 200
-        assert a.received[0].headers["x-relevo-hop"] == "2"
-        circle = await gateway.chat(prompt="x", headers={"x-relevo-hop": "2"})
+        assert (await gateway.chat(prompt="x", headers={"x-relevo-hop": "4"})).status == 200
+        assert a.received[0].headers["x-relevo-hop"] == "5"
+        circle = await gateway.chat(prompt="x", headers={"x-relevo-hop": "5"})
         assert (circle.status, circle.json["code"]) == (508, "loop_detected")
         assert len(a.received) == 1
 
@@ -415,3 +415,85 @@ async def test_a_silent_stream_is_kept_alive_by_comments(tmp_path: Path, monkeyp
 
         assert got.comments >= 2
         assert got.content == "hola"
+
+
+async def test_counts_that_cannot_be_are_not_charged(tmp_path: Path) -> None:
+    """Two thousand million tokens for a word: estimated, marked, and never more than was set aside."""
+    for absurd in (
+        {"prompt_tokens": 7, "completion_tokens": 2_000_000_000, "total_tokens": 2_000_000_007},
+        {"prompt_tokens": 2_000_000_000, "completion_tokens": 1, "total_tokens": 2_000_000_001},
+        {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 2_000_000_000},
+    ):
+        script = sse(delta("hola"), delta(None, "stop", usage=absurd), "[DONE]")
+        async with upstream(script) as a, running(config(a, task=METERED, prices=PRICES), tmp_path) as gateway:
+            await gateway.grant(10_000)
+            got = await gateway.stream()
+
+            assert got.done
+            assert got.last["usage"]["estimated"] is True
+            assert got.last["credits"]["charged"] < 50
+
+
+async def test_a_drain_that_is_cut_charges_the_share_that_was_delivered(tmp_path: Path) -> None:
+    """What came after the caller had left is not the caller's, however it ends."""
+    more: Script = [0.05, *sse(delta("b" * 4000))[1:]]
+    async with upstream([*sse(delta("a" * 40)), *more]) as a:
+        text = config(a, task=METERED, prices=PRICES).replace("[providers.a]\n", f"[providers.a]\n{DRAINS}")
+        async with running(text, tmp_path) as gateway:
+            await gateway.grant(10_000)
+            context, answer = await open_stream(gateway)
+            answer.close()
+            await context.__aexit__(None, None, None)
+
+            await gateway.at_rest()
+            assert 10_000 - 20 <= (await gateway.wallet())["available"] < 10_000
+
+
+async def test_a_key_whose_caller_left_is_charged_once_and_finished_by_the_next_target(tmp_path: Path) -> None:
+    """Nobody reads what breaks off: the next target's whole answer is kept, and paid for alone."""
+    cut: Script = [*sse(delta("half")), 0.05]
+    async with upstream(cut) as a, upstream(streamed("whole")) as b, running(config(a, b), tmp_path) as gateway:
+        await gateway.grant(100)
+        key = {"idempotency-key": "k1"}
+        context, answer = await open_stream(gateway, headers=key)
+        answer.close()
+        await context.__aexit__(None, None, None)
+        await gateway.at_rest()
+        again = await gateway.stream(headers=key)
+
+        assert again.content == "whole"
+        assert (len(a.received), len(b.received)) == (1, 1)
+        assert (await gateway.wallet())["available"] == 80
+
+
+async def test_a_connection_lost_after_finish_and_counts_costs_nothing_more(tmp_path: Path) -> None:
+    """The text is whole and counted: only the end marker is missing."""
+    from relevo.testing import Reset
+
+    script: Script = [*sse(delta("hola"), delta(None, "stop", usage=USAGE)), 0.05, Reset()]
+    async with upstream(script) as a, running(config(a, more=""), tmp_path) as gateway:
+        got = await gateway.stream()
+
+        assert (got.content, got.done) == ("hola", True)
+
+
+async def test_text_that_comes_together_with_its_error_does_not_go_out(tmp_path: Path) -> None:
+    """One packet with a word and an error: nothing had been sent, so the switch is clean."""
+    head, word, error = sse(delta("half"), {"error": {"message": "x", "type": "overloaded_error"}})
+    assert isinstance(word, bytes)
+    assert isinstance(error, bytes)
+    async with upstream([head, 0.02, word + error]) as a, upstream(streamed("whole")) as b:
+        async with running(config(a, b, more=""), tmp_path) as gateway:
+            got = await gateway.stream()
+
+            assert (got.content, got.last["provider"]) == ("whole", "b")
+
+
+async def test_more_text_than_the_limit_can_hold_is_ended(tmp_path: Path) -> None:
+    """A provider that does not stop at `max_tokens` bills for it: it is stopped."""
+    endless = sse(*(delta("palabra " * 100) for _ in range(40)))
+    async with upstream([*endless, HANG]) as a, running(config(a, more=""), tmp_path) as gateway:
+        got = await gateway.stream()
+
+        assert got.last["code"] == "stream_cut"
+        assert got.last["attempts"][0]["code"] == "reply_too_large"

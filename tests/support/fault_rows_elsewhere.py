@@ -80,7 +80,7 @@ ELSEWHERE = (
               "five answers of b, one request to a, one alarm; without b an error 500",
               ("faults/test_outages.py::test_a_refused_key_alarms_once_and_is_never_a_401",
                WATCH + "test_a_refused_key_is_an_error_once")),
-    Elsewhere(66, "two relevos in a row, or one that is its own provider", "the hop count ends it: 508",
+    Elsewhere(66, "a relevo that is its own provider, through others or not", "the hop count ends it: 508",
               "as expected", (STREAMS + "test_a_request_that_goes_in_a_circle_is_ended",)),
     Elsewhere(71, "a request is cancelled at any of its awaits", "no hold, connection, task or place is left behind",
               "as expected, at every await, plain and streamed",

@@ -129,6 +129,18 @@ def test_a_call_that_hangs_from_before_a_recovery_keeps_nobody_away() -> None:
     assert one.look(KEY, 31).state == "closed"
 
 
+def test_one_that_begins_and_breaks_off_rests_longer_each_time() -> None:
+    """Its first token lets callers by; its end tells how it is."""
+    one, calls = health(), 0
+    for second in range(300):
+        ticket = one.enter(KEY, second)
+        if isinstance(ticket, Ticket):
+            calls += 1
+            ticket.answering(second)
+            ticket.failed(second, Harm.FAILURE, Fault.CONNECTION_LOST)
+    assert calls <= 16
+
+
 def test_openings_grow_and_end() -> None:
     """10, 20, 25, 25 s and up to one more; a call that the half-open target answers closes it."""
     one, now_s, lengths = opened(), 4.0, []

@@ -151,6 +151,8 @@ class Fault(StrEnum):
     """A bug of ours while asking this target: no fault of the provider."""
     ERROR_IN_REPLY = "error_in_reply"
     """An error inside an answer that began with status 200."""
+    LOOP_DETECTED = "loop_detected"
+    """It is a relevo, and says that the request goes round in a circle."""
     BROKEN_OUTPUT = "broken_output"
     """The model wrote what its provider could not read, a tool call mostly. Chance: once more may do."""
 
@@ -230,6 +232,7 @@ MEANING: Final[dict[Fault, Meaning]] = {
     Fault.UNEXPECTED_STATUS: _THEIRS,
     Fault.INTERNAL: Meaning(Verdict.NEXT, Blame.US, Harm.NONE),
     Fault.ERROR_IN_REPLY: _THEIRS_FOR_NOW,
+    Fault.LOOP_DETECTED: Meaning(Verdict.NEXT, Blame.US, Harm.NONE),
     Fault.BROKEN_OUTPUT: Meaning(Verdict.SAME, Blame.PROVIDER, Harm.NONE),
 }
 if MEANING.keys() != set(Fault):  # a fault without a meaning cannot be imported
@@ -249,6 +252,7 @@ class UpstreamError(Exception):
         retry_after_s: How long the provider wants to be left alone, in seconds. None: it does not say.
         repeatable: False: asking this target again is of no use, whatever the fault is worth otherwise (the
             provider says so, no wait makes the request smaller, or a part of the answer had come).
+        harmless: It says nothing against the target, whatever the fault mostly says.
     """
 
     def __init__(
@@ -260,6 +264,7 @@ class UpstreamError(Exception):
         upstream_code: str | None = None,
         retry_after_s: float | None = None,
         repeatable: bool = True,
+        harmless: bool = False,
     ) -> None:
         super().__init__(fault.value)
         self.fault = fault
@@ -268,6 +273,7 @@ class UpstreamError(Exception):
         self.upstream_code = upstream_code
         self.retry_after_s = retry_after_s
         self.repeatable = repeatable
+        self.harmless = harmless
 
     @property
     def verdict(self) -> Verdict:
@@ -283,7 +289,7 @@ class UpstreamError(Exception):
     @property
     def harm(self) -> Harm:
         """What it says about the target's health."""
-        return MEANING[self.fault].harm
+        return Harm.NONE if self.harmless else MEANING[self.fault].harm
 
     @property
     def blames_request(self) -> bool:

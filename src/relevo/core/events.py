@@ -4,6 +4,7 @@ Every dialect's stream is decoded into these events, so that what reads them kno
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from relevo.core.errors import Fault, UpstreamError
 from relevo.core.types import Completion, FinishReason, ToolCall, Usage
@@ -27,7 +28,8 @@ class ReasoningDelta:
 class ToolCallDelta:
     """A piece of a tool call; pieces with the same `index` belong together."""
 
-    index: int
+    index: int | None
+    """None: the server does not number its calls."""
     id: str
     name: str
     arguments: str
@@ -63,6 +65,10 @@ Event = TextDelta | ReasoningDelta | ToolCallDelta | UsageSeen | ModelSeen | Fin
 
 TOKENS = (TextDelta, ReasoningDelta, ToolCallDelta)
 """Events that show that the model is at work; the wait for the first token ends with one of them."""
+
+
+_CUT_SHORT: Final = ("length", "content_filter")
+"""An answer that ended for these is not to be acted on, whatever it holds."""
 
 
 @dataclass(slots=True)
@@ -118,11 +124,22 @@ class Assembler:
         return ""
 
     def _add_tool_call(self, delta: ToolCallDelta) -> None:
-        call = self._tool_calls.setdefault(delta.index, _OpenToolCall())
+        call = self._tool_calls.setdefault(self._place_of(delta), _OpenToolCall())
         call.id = call.id or delta.id
         call.name = call.name or delta.name
         call.arguments.append(delta.arguments)
         self.output_bytes += len(delta.arguments.encode())
+
+    def _place_of(self, delta: ToolCallDelta) -> int:
+        """Which call a piece belongs to. Without numbers, a new id or a new name begins the next one."""
+        if delta.index is not None:
+            return delta.index
+        last = max(self._tool_calls, default=-1)
+        if last < 0:
+            return 0
+        known = self._tool_calls[last]
+        begins = (delta.id and delta.id != known.id) or (delta.name and known.name)
+        return last + 1 if begins else last
 
     def check_whole(self) -> None:
         """Whether the protocol itself said that the answer is over: by its end marker, or by a finish with counts.
@@ -148,10 +165,14 @@ class Assembler:
             ToolCall(call.id or f"call_{index}", call.name, "".join(call.arguments))
             for index, call in sorted(self._tool_calls.items())
         )
-        reason: FinishReason = "tool_calls" if calls else (self._finish or "stop")
+        reason: FinishReason = self._finish or "stop"
+        if calls and reason not in _CUT_SHORT:
+            reason = "tool_calls"  # some servers say "stop" with calls there
         content = "".join(self._text)
-        if not content and not calls and reason != "content_filter":
-            raise UpstreamError(Fault.EMPTY_REPLY, detail=f"no text and no tool call (finish_reason {reason})")
+        if not content.strip() and not calls and reason != "content_filter":
+            detail = f"no text and no tool call (finish_reason {reason})"
+            # A stop sequence at once, or all tokens spent on thinking: the model is well, its answer is of no use.
+            raise UpstreamError(Fault.EMPTY_REPLY, detail=detail, harmless=self.usage is not None)
         usage = self.usage or estimate
         if usage is None:
             raise UpstreamError(Fault.USAGE_MISSING, detail="a whole answer without token counts")

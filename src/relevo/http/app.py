@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 BEAT_S: Final = 15.0
 """The longest silence on a stream; proxies between us and the caller cut what is silent for a minute or so."""
 _ONCE: Final = b"idempotency-key"
-HOPS_MAX: Final = 2
-"""Relevos that a request may come through, this one included. More is taken for a circle."""
+HOPS_MAX: Final = 5
+"""Relevos that a request may have come through. More is taken for a circle."""
 
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -38,6 +38,8 @@ class Breaker:
         self._openings = 0
         self._era = 0
         self._trials = 0
+        self._relieved = False
+        """A call's answer has begun since the opening: callers go by, and the next failure opens it again."""
         self._trial: int | None = None
         """The call by which a half-open breaker finds out. None: the next one will be it."""
         self._probe_at_s = inf
@@ -50,7 +52,7 @@ class Breaker:
 
     def state(self, now_s: float) -> BreakerState:
         """Its state at this moment."""
-        if not self._openings:
+        if not self._openings or self._relieved:
             return "closed"
         return "open" if now_s < self.until_s else "half_open"
 
@@ -76,26 +78,29 @@ class Breaker:
         return Pass(self._era, self._trial)
 
     def answering(self, entered: Pass) -> bool:
-        """A call's answer has begun. Whether this closed the breaker: no caller need wait for the answer's end."""
-        closes = entered.era == self._era and self._openings > 0
-        if closes:
-            self._close()
-        return closes
+        """A call's answer has begun. Whether callers may go by from now on: none need wait for the answer's end."""
+        relieves = entered.era == self._era and self._openings > 0 and not self._relieved
+        if relieves:
+            self._relieved, self._trial = True, None
+        return relieves
 
     def ok(self, entered: Pass, now_s: float) -> bool:
         """A call was answered. Whether this closed the breaker."""
-        closed = self.answering(entered)
-        if closed or entered.era == self._era:
-            self._window.add(now_s, calls=1, good=1)
-            self._in_a_row = 0
-        return closed
+        if entered.era != self._era:
+            return False
+        closes = self._openings > 0 and not self._relieved
+        if self._openings:
+            self._close()
+        self._window.add(now_s, calls=1, good=1)
+        self._in_a_row = 0
+        return closes
 
     def failed(self, entered: Pass, now_s: float, harm: Harm, reason: str, rules: Rules) -> bool:
         """A call failed by this harm: FAILURE, ROUTE or KEY. Whether this opened the breaker."""
         if entered.era != self._era:
             return False
         if self._openings:
-            opens = entered.trial is not None and entered.trial == self._trial
+            opens = self._relieved or (entered.trial is not None and entered.trial == self._trial)
         else:
             self._window.add(now_s, calls=1)
             self._in_a_row += 1
@@ -162,3 +167,4 @@ class Breaker:
     def _turn(self) -> None:
         self._era += 1
         self._trial = None
+        self._relieved = False

@@ -38,6 +38,10 @@ _TOOLS_TOKENS_MAX: Final = 1024
 _JSON_BLOAT_MAX: Final = 2
 """Templates print JSON with a space after each comma and colon: less than twice our bytes."""
 
+_UNASKED_TOKENS_MAX: Final = 65_536
+"""Beyond our bounds, what a provider may count and still be believed: the longest thinking that some do beside
+`max_tokens` (Qwen's `thinking_budget` goes to 38,912, Gemini's to 32,768)."""
+
 IMAGE_TOKENS_MAX: Final = 16_384
 """One picture: the upper end of Qwen-VL's range (its model card: 4 to 16,384). The others that state a bound stay
 far below: DeepSeek 1,024; OpenAI's tiles 1,445."""
@@ -176,6 +180,22 @@ def usage_so_far(call: Call | Size, seen: Usage | None, output_bytes: int) -> Us
     if seen is None:
         return Usage(input_tokens=input_tokens_likely(call), output_tokens=written)
     return replace(seen, output_tokens=max(seen.output_tokens, written))
+
+
+def is_believable(call: Call, target: Target, usage: Usage) -> bool:
+    """Whether a provider can have counted this much for this call.
+
+    Beyond our bounds there is room for what providers add on their own: instructions before the prompt, thinking
+    beside the limit. The call is measured only where the count is large.
+    """
+    if usage.output_tokens > output_tokens_max(target, call.params) + _UNASKED_TOKENS_MAX:
+        return False
+    if usage.input_tokens <= _UNASKED_TOKENS_MAX:
+        return True
+    return (
+        usage.input_tokens
+        <= 2 * input_tokens_max(call, image_tokens=image_tokens_max(target)) + _UNASKED_TOKENS_MAX
+    )
 
 
 def cost_max_nano_usd(price: Price, call: Call | Size, target: Target) -> int:

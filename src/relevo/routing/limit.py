@@ -32,6 +32,8 @@ class Limit:
         self.in_flight = 0
         self._ceiling = ceiling
         self._limit = float(ceiling)
+        self._known_good = 0.0
+        """Up to here each answer raises the limit: half of what was there before the overload."""
         self._successes = 0
         self._shrunk_s = -inf
         self._short_s = self._long_s = 0.0
@@ -59,7 +61,7 @@ class Limit:
             self.overloaded(now_s)
             return
         self._successes += 1
-        if self._successes >= self._limit:
+        if self._successes >= self._limit or self._limit < self._known_good:
             self._limit = min(self._ceiling, self._limit + 1)
             self._successes = 0
 
@@ -68,6 +70,7 @@ class Limit:
         if now_s - self._shrunk_s >= _SHRINK_EVERY_S:
             self._shrunk_s = now_s
             self._successes = 0
+            self._known_good = self._limit / 2
             self._limit = max(min(_FLOOR, self._ceiling), self._limit * _SHRINK)
 
     def _slowed(self, first_token_s: float) -> bool:

@@ -12,7 +12,7 @@ from relevo.core.events import Assembler, TextDelta
 from relevo.core.record import Attempt
 from relevo.core.secret import Redactor
 from relevo.core.types import Call, Completion, Target, ToolCall, Usage
-from relevo.routing.estimate import images_in, usage_so_far
+from relevo.routing.estimate import images_in, is_believable, usage_so_far
 from relevo.routing.health import Ticket
 from relevo.service.caller import Caller
 from relevo.service.deadlines import Deadlines, Watch
@@ -26,6 +26,9 @@ DRAIN_S = 60.0
 """How long an answer is read on for a caller who left, where only its end tells what it cost."""
 DRAINING_MAX = 100
 """How many are read on at a time."""
+_BYTES_PER_TOKEN_MAX = 32
+"""No text has so many bytes a token on average; a tokenizer's longest tokens are rows of blanks."""
+_TEXT_BYTES_MIN = 4096
 _MODEL = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,99}")
 
 
@@ -53,6 +56,9 @@ class Try:
         self._provider = engine.providers[order.target.provider]
         self._started_s = engine.clock.now_s()
         self._assembler = Assembler()
+        self._text_bytes = 0
+        self._written_bytes_then: int | None = None
+        """What the model had written when the caller left, where it was read on."""
         self.watch = Watch(order.deadlines, engine.clock)
         self.outgoing = Outgoing(caller, engine.redactor, self.watch)
         self.note: Attempt | None = None
@@ -107,10 +113,11 @@ class Try:
                 if silent and self.watch.first_token_s is not None:
                     silent = False
                     self._ticket.answering(self._engine.clock.now_s())
-                if streams:
-                    text = "".join(event.text for event in events if isinstance(event, TextDelta))
-                    if text:
-                        await self.outgoing.text(text)
+                text = "".join(event.text for event in events if isinstance(event, TextDelta))
+                self._grow(text)
+                if streams and text and (self.outgoing.begun or not exchange.failed):
+                    await self.outgoing.text(text)
+        self._check_counts()
         estimate = None
         if self.outgoing.begun or not order.usage_needed:
             estimate = self._usage()
@@ -119,6 +126,20 @@ class Try:
             await self.outgoing.end()
         return completion
 
+    def _grow(self, text: str) -> None:
+        """Bound what a provider writes on although it was given a limit: it will be billed."""
+        self._text_bytes += len(text.encode())
+        limit = self._order.target.max_tokens_sent(self._order.call.params)
+        if limit is not None and self._text_bytes > _BYTES_PER_TOKEN_MAX * limit + _TEXT_BYTES_MIN:
+            raise UpstreamError(Fault.REPLY_TOO_LARGE, detail=f"more text than {limit} tokens can hold")
+
+    def _check_counts(self) -> None:
+        """Counts that cannot be are no counts."""
+        usage = self._assembler.usage
+        if usage is not None and not is_believable(self._order.call, self._order.target, usage):
+            _log.warning("%s counted what cannot be: %r", self._order.target.name, usage)
+            self._assembler.usage = None
+
     def caller_left(self) -> bool:
         """The caller has left in mid-answer. Whether to end it at once; else it is read on, within bounds."""
         draining = self._engine.draining
@@ -126,8 +147,19 @@ class Try:
         if not drains or len(draining) >= DRAINING_MAX:
             return True
         draining.add(self)
+        self._written_bytes_then = self._assembler.output_bytes
         self.watch.end_within(DRAIN_S)
         return False
+
+    def owed_nano_usd(self) -> int | None:
+        """What the try cost until its caller left, by the share of all that was written. None: nobody left."""
+        then, usage = self._written_bytes_then, self.note.usage if self.note else None
+        if then is None or usage is None:
+            return None
+        written = max(1, self._assembler.output_bytes)
+        share = min(usage.output_tokens, -(-usage.output_tokens * then // written))
+        reasoning = min(usage.reasoning_output_tokens, share)
+        return self._cost(replace(usage, output_tokens=share, reasoning_output_tokens=reasoning))
 
     def _usage(self) -> Usage:
         return usage_so_far(self._order.call, self._assembler.usage, self._assembler.output_bytes)
@@ -169,6 +201,7 @@ class Try:
 
     def _spent(self) -> dict[str, Any]:
         """What a try that brought no whole answer has used, where the model had begun to write."""
+        self._check_counts()
         if not self._assembler.output_bytes and self._assembler.usage is None:
             return {}
         usage = self._usage()

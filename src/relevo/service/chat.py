@@ -263,7 +263,7 @@ class ChatService:
                 await self.wallet.keep(kept)
             return answer
         try:
-            credits = await payment.settle(visit.attempts, kept, cost_nano_usd=relay.delivered_cost(served))
+            credits = await payment.settle(visit.attempts, kept, cost_nano_usd=relay.owed_nano_usd)
         except BaseException:
             payment.release(visit.attempts)  # after a charge this changes nothing: the first closing counts
             raise
@@ -291,11 +291,14 @@ class _Work:
 
 async def _close_early(payment: Payment, relay: Relay) -> None:
     """End the hold of an answer that never became whole: what was delivered of it is due."""
-    if relay.delivered is None:
+    caller = relay.caller
+    if relay.delivered is None or (caller.left and caller.to_its_end):  # who comes back with its key begins anew
         payment.release(relay.visit.attempts)
         return
     try:
-        credits = await payment.settle_part(relay.visit.attempts, relay.delivered, left=relay.caller.left)
+        credits = await payment.settle_part(
+            relay.visit.attempts, relay.delivered, left=caller.left, cost_nano_usd=relay.owed_nano_usd
+        )
     except GatewayError:
         _log.error("what was delivered of %s could not be charged: the store does not answer", relay.visit.id)
         return

@@ -52,6 +52,11 @@ class Exchange:
         else:
             self._reply.abort()
 
+    @property
+    def failed(self) -> bool:
+        """The next `read` will raise: what was given out last came together with its error."""
+        return self._failed is not None
+
     async def read(self) -> list[Event] | None:
         """The next events, those that arrived together; None once the answer is over, and whole.
 
@@ -116,6 +121,10 @@ class Exchange:
                 return await self._reply.read()
         except TimeoutError:
             return b""
+        except UpstreamError:
+            if self.assembler.usage is None:
+                raise
+            return b""  # the answer is whole without what was lost
 
     def _take(self, chunk: bytes) -> list[Event]:
         self._grow(chunk)

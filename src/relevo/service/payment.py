@@ -193,7 +193,9 @@ class Payment:
             _log.warning("overrun: %s cost %d micro-credits, %d were held", self._hold_id, charge, self._held_micro)
         return await self._charge(Closing(charge_micro=charge, costs=self._costs(attempts, served), answer=kept))
 
-    async def settle_part(self, attempts: Sequence[Attempt], served: Attempt, *, left: bool) -> Credits | None:
+    async def settle_part(
+        self, attempts: Sequence[Attempt], served: Attempt, *, left: bool, cost_nano_usd: int | None = None
+    ) -> Credits | None:
         """Charge for what was delivered of an answer that never became whole. None: nothing is due.
 
         Args:
@@ -201,12 +203,14 @@ class Payment:
             served: The one whose content was delivered.
             left: The caller left. Else the answer broke off, and a fixed price, which is for a whole one, is not
                 due.
+            cost_nano_usd: What it cost as far as its caller got it. None: its caller got all there was.
 
         Raises:
             GatewayError: `unavailable`.
         """
         fixed = self._tariff.fixed_micro is not None
-        charge = 0 if fixed and not left else self._tariff.price_micro(served.cost_nano_usd or 0)
+        cost = served.cost_nano_usd if cost_nano_usd is None else cost_nano_usd
+        charge = 0 if fixed and not left else self._tariff.price_micro(cost or 0)
         charge = min(charge, self._held_micro)
         if not charge:
             self.release(attempts)

@@ -15,7 +15,6 @@ from typing import Final
 from relevo.core.errors import Code, Fault, GatewayError, UpstreamError
 from relevo.core.record import Attempt
 from relevo.core.types import Call, Completion, Target
-from relevo.routing.estimate import images_in
 from relevo.routing.health import Refusal, Ticket
 from relevo.routing.needs import CONTEXT_LENGTH
 from relevo.routing.plan import Plan, larger_window
@@ -29,6 +28,9 @@ from relevo.service.visit import CANCELLED, Visit
 _LEFT_S_MIN: Final = 2.0
 """A try that has less time than this is not begun."""
 _BACKOFF_S: Final = 0.25
+_SPREAD: Final = 0.25
+"""Those who wait for the same moment come back over so much of their wait."""
+_ASKABLE: Final = ("closed", "half_open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +54,12 @@ class Relay:
     caller: Caller
     delivered: Attempt | None = None
     """The try whose content the caller has got, and that is not void. None: it has got none."""
-    delivered_bytes: int = 0
-    """How much of that try's text the caller was sent, in UTF-8."""
+    owed_nano_usd: int | None = None
+    """What that try cost until its caller left. None: it did not leave before the end."""
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _turns: list[Turn] = field(init=False)
     _ends_at_s: float = field(init=False)
     _cut: UpstreamError | None = None
-
-    def delivered_cost(self, served: Served) -> int | None:
-        """What an answer cost as far as its caller got it, where it left before the end. None: it got all of it."""
-        if self.delivered is None or not self.caller.left or self.caller.to_its_end:
-            return None
-        usage, whole = served.completion.usage, len(served.completion.content.encode())
-        share = -(-usage.output_tokens * self.delivered_bytes // max(1, whole))
-        until_then = replace(usage, output_tokens=min(usage.output_tokens, share), reasoning_output_tokens=0)
-        return self.engine.prices.cost_nano_usd(served.target, until_then, images=images_in(self.call.messages))
 
     async def run(self) -> Served:
         """Ask until one answers.
@@ -86,28 +79,30 @@ class Relay:
 
     async def _first(self, turn: Turn, following: Turn | None) -> Served | None:
         """A target's turn has come. `following` is the next that could be asked. None: there is none."""
-        last = following is None
         skipped = turn.step.skipped or self._pointless(turn)
         if skipped is not None:
             self._skip(turn, skipped)
             return None
-        served = await self._hedged(turn, following) if following is not None else await self._ask(turn, last=True)
-        if served is None and turn.repeatable and turn.error is not None and turn.error.retry_after_s is not None:
+        if following is None:
+            served = await self._ask(turn, last=True)
+        else:
+            served = await self._hedged(turn, following)
+        named_s = turn.error.retry_after_s if turn.error is not None and turn.repeatable else None
+        if served is None and named_s is not None:
             retries = self.engine.retries
-            longest_s = retries.last_wait_s if last else retries.wait_s
-            if turn.error.retry_after_s <= longest_s:
-                served = await self._repeat(turn, turn.error.retry_after_s, last=last)
+            if named_s <= (retries.last_wait_s if following is None else retries.wait_s):
+                served = await self._repeat(turn, named_s, last=following is None)
         return served
 
     async def _again(self) -> Served | None:
-        """Nobody answered at first. Whoever may have recovered is asked again; somebody is always asked."""
-        if not any(turn.tries for turn in self._turns):
-            rested = [turn for turn in self._turns if turn.refusal is not None and not turn.asked_last]
-            rested.sort(key=lambda turn: turn.refusal.until_s or 0.0 if turn.refusal else 0.0)
-            for turn in rested[:1]:
-                served = await self._ask(turn, last=True)
-                if served is not None:
-                    return served
+        """Nobody answered. One that rests is asked all the same, and whoever named a time a second time."""
+        rested = [turn for turn in self._turns if turn.refusal is not None and not turn.tries and not turn.waited]
+        if rested:
+            soonest = min(rested, key=lambda turn: (turn.refusal and turn.refusal.until_s) or 0.0)
+            self.visit.attempts[:] = [note for note in self.visit.attempts if note is not soonest.note]
+            served = await self._ask(soonest, last=True, forced=True)
+            if served is not None:
+                return served
         for turn in self._turns:
             wait_s = self._second_wait_s(turn)
             if wait_s is not None:
@@ -160,12 +155,18 @@ class Relay:
         await asyncio.sleep(wait_s)
         return await self._ask(turn, last=last)
 
-    async def _ask(self, turn: Turn, *, last: bool) -> Served | None:
-        """One try. None: it did not answer, and somebody else may."""
-        ticket = await self._enter(turn, last=last)
+    async def _ask(self, turn: Turn, *, last: bool, forced: bool = False) -> Served | None:
+        """One try. None: it did not answer, and somebody else may.
+
+        Args:
+            turn: Whose.
+            last: Nobody else is left: a place is waited for, and counts of ours will do.
+            forced: Although it rests: somebody has to be asked.
+        """
+        ticket = await self._enter(turn, last=last, forced=forced)
         if isinstance(ticket, Refusal):
-            turn.refusal, turn.asked_last = ticket, last
-            self._skip(turn, ticket.reason, ticket)
+            turn.refusal = ticket
+            turn.note = self._skip(turn, ticket.reason, ticket)
             return None
         if not turn.tries:
             self.engine.budget.first(self.engine.key_of(turn.target))
@@ -174,7 +175,7 @@ class Relay:
             call=self.call,
             target=turn.target,
             number=next(self._numbers),
-            deadlines=self.engine.deadlines(turn.target, self._ends_at_s, last=last),
+            deadlines=self.engine.deadlines(turn.target, self._ends_at_s, last=last and not forced),
             usage_needed=not last,
         )
         attempt = Try(self.engine, self.visit, self.caller, order, ticket)
@@ -189,24 +190,26 @@ class Relay:
         finally:
             self.caller.on_leave = None
             if attempt.outgoing.sent_bytes:
-                self.delivered, self.delivered_bytes = attempt.note, attempt.outgoing.sent_bytes
+                self.delivered, self.owed_nano_usd = attempt.note, attempt.owed_nano_usd()
         await self._tell_failure(attempt, turn.error)
         return None
 
-    async def _enter(self, turn: Turn, *, last: bool) -> Ticket | Refusal:
+    async def _enter(self, turn: Turn, *, last: bool, forced: bool) -> Ticket | Refusal:
         """A place at a target. Where nobody else is left, a short wait for one is worth it."""
         engine, key = self.engine, self.engine.key_of(turn.target)
-        entry = engine.health.enter(key, engine.clock.now_s(), last=last)
+        entry = engine.health.enter(key, engine.clock.now_s(), last=forced)
         if not last or isinstance(entry, Ticket):
             return entry
+        turn.waited = entry.reason in ("cooling", "busy")
         if entry.reason == "cooling" and entry.until_s is not None:
-            wait_s = max(0.0, entry.until_s - engine.clock.now_s())
-            fits = engine.clock.now_s() + wait_s + self._left_s_min() <= self._ends_at_s
-            if fits and wait_s <= engine.retries.last_wait_s:
+            now_s = engine.clock.now_s()
+            wait_s = max(0.0, entry.until_s - now_s)
+            wait_s += random.uniform(0, _SPREAD * wait_s)  # noqa: S311 - not all of them in the same instant
+            if wait_s <= engine.retries.last_wait_s and now_s + wait_s + self._left_s_min() <= self._ends_at_s:
                 await asyncio.sleep(wait_s)
-                return engine.health.enter(key, engine.clock.now_s(), last=True, waited=True)
+                return engine.health.enter(key, engine.clock.now_s(), last=forced)
         if entry.reason == "busy" and await engine.queues.wait(key):
-            return engine.health.enter(key, engine.clock.now_s(), last=True)
+            return engine.health.enter(key, engine.clock.now_s(), last=forced)
         return entry
 
     async def _announce(self, target: Target) -> None:
@@ -215,23 +218,30 @@ class Relay:
             return
         if self.delivered is not None and self._cut is not None:
             await sink.restart(target, self._cut.fault.value)
-            self.delivered, self.delivered_bytes, self._cut = None, 0, None
+            self.delivered, self._cut = None, None
         await sink.attempt(1 + sum(attempt.outcome != "skipped" for attempt in self.visit.attempts), target)
 
     async def _tell_failure(self, attempt: Try, error: UpstreamError) -> None:
         if self.caller.sink is not None and not self.caller.left and attempt.note is not None:
             await self.caller.sink.attempt_failed(attempt.note)
-        if self.delivered is not None:
+        if self.delivered is None:
+            return
+        if self.caller.left and self.caller.to_its_end:
+            self.delivered = None  # nobody reads it: the next answer will be the one that is kept
+        elif self.caller.left or not self.caller.restarts:
+            raise self._stream_cut()
+        else:
             self._cut = error
-            if not self.caller.restarts or self.caller.left:
-                raise self._stream_cut()
 
     def _next_ready(self, index: int) -> Turn | None:
         """Who could be asked after this one. None: nobody is left."""
         engine, now_s = self.engine, self.engine.clock.now_s()
         for turn in self._turns[index + 1 :]:
-            if turn.open and engine.health.look(engine.key_of(turn.target), now_s).state == "closed":
-                return turn
+            if turn.open:
+                look = engine.health.look(engine.key_of(turn.target), now_s)
+                cools_s = (look.until_s or now_s) - now_s
+                if look.state in _ASKABLE or (look.state == "cooling" and cools_s <= engine.retries.wait_s):
+                    return turn
         return None
 
     def _pointless(self, turn: Turn) -> str | None:
@@ -248,9 +258,10 @@ class Relay:
     def _left_s_min(self) -> float:
         return min(_LEFT_S_MIN, self.engine.timeouts.total_s / 100)
 
-    def _skip(self, turn: Turn, reason: str, refusal: Refusal | None = None) -> None:
-        number = next(self._numbers)
-        self.visit.attempts.append(passed_over(turn.target, number, reason, refusal, self.engine.clock))
+    def _skip(self, turn: Turn, reason: str, refusal: Refusal | None = None) -> Attempt:
+        note = passed_over(turn.target, next(self._numbers), reason, refusal, self.engine.clock)
+        self.visit.attempts.append(note)
+        return note
 
     def _fail(self) -> Served:
         """Nothing answered.

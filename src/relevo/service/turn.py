@@ -15,6 +15,8 @@ from relevo.routing.plan import Step
 from relevo.service.deadlines import Watch
 
 _RETRY_AFTER_S_MIN: Final = 1
+_BUSY: Final = ("cooling", "busy")
+"""Why a target that works is not asked: whoever comes back later will be answered."""
 _PASSING: Final = frozenset({None, 408, 409, 425, 429, 502, 503, 504, 529})
 """Statuses that may be gone in a moment (FAULTS §4.2); None: the connection failed before there was one. A plain
 500 is not among them: its cause is the request as often as not."""
@@ -30,8 +32,10 @@ class Turn:
     watch: Watch | None = None
     """How far its last try has come."""
     refusal: Refusal | None = None
-    asked_last: bool = False
-    """It was refused although nobody else was left."""
+    note: Attempt | None = None
+    """That it was passed over for its rest; void once it is asked all the same."""
+    waited: bool = False
+    """A place was waited for, in vain."""
 
     @property
     def target(self) -> Target:
@@ -81,12 +85,13 @@ def passed_over(target: Target, number: int, reason: str, refusal: Refusal | Non
 def verdict(turns: Sequence[Turn], attempts: list[Attempt], now_s: float) -> GatewayError:
     """What the caller hears when nobody answered.
 
-    400 where every target that was asked blamed the request, 503 where all only need rest, else that all failed.
+    400 where every target that was asked blamed the request, 503 where all have too much to do, else that all
+    failed.
     """
     extra: dict[str, object] = {"attempts": attempts}
     failures = [turn.error for turn in turns if turn.error is not None]
     refusals = [turn.refusal for turn in turns if turn.refusal is not None]
-    if not failures and refusals:
+    if not failures and refusals and all(refusal.reason in _BUSY for refusal in refusals):
         waits_s = [refusal.until_s - now_s for refusal in refusals if refusal.until_s is not None]
         wait_s = max(_RETRY_AFTER_S_MIN, ceil(min(waits_s, default=_RETRY_AFTER_S_MIN)))
         return GatewayError(Code.UNAVAILABLE, extra={**extra, "retry_after_s": wait_s})

@@ -1,6 +1,8 @@
 """The transport: HTTP/1.1 over TCP and TLS with connections that are kept (docs/adr/2026-11-23-transport.md)."""
 
+import asyncio
 import ssl
+from typing import Final
 
 from relevo.core.errors import Fault, Phase, UpstreamError
 from relevo.upstream.base import OnPhase
@@ -9,6 +11,10 @@ from relevo.upstream.dialing import default_context, dial
 from relevo.upstream.pool import Pool
 from relevo.upstream.request_head import Headers, Origin, place_of, request_head
 from relevo.upstream.resolver import Resolver
+
+_STALE_S_MAX: Final = 0.5
+"""A kept connection that fails sooner than this had been closed before it could hear of the request: a journey
+there and back. One that fails later may have been at work on it."""
 
 
 class HttpReply:
@@ -98,10 +104,12 @@ class HttpTransport:
         body = body or b""
         connection = self._pool.take(origin)
         if connection is not None:
+            loop = asyncio.get_running_loop()
+            begun_s = loop.time()
             try:
                 return await _exchange(connection, head, body, on_phase)
             except UpstreamError:
-                if connection.answered:
+                if connection.answered or loop.time() - begun_s > _STALE_S_MAX:
                     raise
         # The first, or in place of one that the provider had closed before it could hear of this request.
         return await _exchange(await self._dial(origin), head, body, on_phase)

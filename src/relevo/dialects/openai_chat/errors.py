@@ -29,6 +29,7 @@ _CODES: Final[dict[str, Fault]] = {
     "model_not_found": Fault.MODEL_NOT_FOUND,
     "content_filter": Fault.CONTENT_FILTERED,
     "content_policy_violation": Fault.CONTENT_FILTERED,
+    "loop_detected": Fault.LOOP_DETECTED,  # relevo itself, one behind another
     "server_is_overloaded": Fault.OVERLOADED,
     "overloaded_error": Fault.OVERLOADED,
     # Azure OpenAI, learn.microsoft.com, 2026-10: a server of many names, so it has no row of its own

@@ -22,6 +22,7 @@ from relevo.dialects.openai_chat.usage import finish_reason, usage
 
 
 class _Choice(msgspec.Struct):
+    index: Any = None
     message: Any = None
     delta: Any = None
     finish_reason: Any = None
@@ -95,6 +96,8 @@ def _events(parsed: _Body) -> Iterator[Event]:
     if isinstance(parsed.model, str) and parsed.model:
         yield ModelSeen(parsed.model)
     for choice in parsed.choices or []:
+        if choice.index:  # a second choice that nobody asked for
+            continue
         piece = choice.message if choice.message is not None else choice.delta
         if isinstance(piece, dict):
             yield from _piece(piece)
@@ -118,9 +121,9 @@ def _piece(piece: dict[str, Any]) -> Iterator[Event]:
         yield TextDelta(refusal)
     calls = piece.get("tool_calls")
     if isinstance(calls, list):
-        for position, call in enumerate(calls):
+        for call in calls:
             if isinstance(call, dict):
-                yield _tool_call(call, position)
+                yield _tool_call(call)
 
 
 def _content(content: Any) -> Iterator[Event]:
@@ -135,7 +138,7 @@ def _content(content: Any) -> Iterator[Event]:
                 yield ReasoningDelta("")
 
 
-def _tool_call(call: dict[str, Any], position: int) -> ToolCallDelta:
+def _tool_call(call: dict[str, Any]) -> ToolCallDelta:
     function = call.get("function")
     function = function if isinstance(function, dict) else {}
     arguments = function.get("arguments")
@@ -143,7 +146,7 @@ def _tool_call(call: dict[str, Any], position: int) -> ToolCallDelta:
         arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
     index = call.get("index")
     return ToolCallDelta(
-        index=index if isinstance(index, int) else position,
+        index=index if isinstance(index, int) else None,
         id=_text(call.get("id")),
         name=_text(function.get("name")),
         arguments=arguments,

@@ -227,7 +227,9 @@ async def test_a_sample_of_cancellations_leaves_nothing(tmp_path: Path) -> None:
     for seed in seeds(1):
         chance = dice(seed)
         for scene in chance.sample(sorted(SCENES), 3):
-            async with staged(SCENES[scene], tmp_path) as stage:
+            folder = tmp_path / f"{seed} {scene}"  # books of its own: keys are made anew
+            folder.mkdir()
+            async with staged(SCENES[scene], folder) as stage:
                 for way in WAYS:
                     await stage.run(chance.randint(1, 25), way)
                 await stage.crowd(chance)

@@ -226,7 +226,8 @@ class Health:
         if target.limit.full:
             return Refusal("busy")
         target.throttle.wanted(now_s)
-        if blocking and target.throttle.turns_away(now_s):
+        in_vain = target.lets_wait(now_s, self.rules) and now_s < target.throttle.next_s
+        if blocking and (in_vain or target.throttle.turns_away(now_s)):
             return Refusal("throttled", target.throttle.next_s, blocking[0].reason)
         target.throttle.passed(now_s)
         return Ticket(self, key, target, now_s)

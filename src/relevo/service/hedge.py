@@ -9,7 +9,7 @@ Work = Callable[[], Coroutine[Any, Any, T | None]]
 
 
 async def race(first: Work[T], second: Work[T], *, after_s: float, late: Callable[[], bool]) -> T | None:
-    """The result of whichever has one first. None: neither has.
+    """The result of whichever has one first, of the first if both have it at once. None: neither has.
 
     Args:
         first: Begun at once.
@@ -17,14 +17,15 @@ async def race(first: Work[T], second: Work[T], *, after_s: float, late: Callabl
         after_s: That time.
         late: Asked then: whether a second is worth its price.
     """
-    running = {_begin(first)}
+    running = [_begin(first)]
     try:
         done, _ = await asyncio.wait(running, timeout=after_s)
         if not done and late():
-            running.add(_begin(second))
+            running.append(_begin(second))
         while running:
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in [task for task in running if task.done()]:
+                running.remove(task)
                 result = task.result()
                 if result is not None:
                     return result

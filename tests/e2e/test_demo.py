@@ -72,6 +72,33 @@ def test_every_way_to_break_a_provider_is_passed_over(mode: str, code: str, serv
     assert answer["attempts"][0]["code"] == code
 
 
+def test_a_slow_stream_can_be_seen_and_broken_off(server: Served) -> None:
+    """It comes word by word, and whoever breaks its provider in the middle sees that it is no whole answer."""
+    control = json.loads((server.folder / "relevo-demo.json").read_bytes())
+
+    def break_gemini(**how: object) -> None:
+        address = control["url"] + "/_demo/gemini"
+        headers = {"authorization": f"Bearer {control['token']}"}
+        request = urllib.request.Request(address, json.dumps(how).encode(), headers, method="PUT")
+        with urllib.request.urlopen(request, timeout=10):
+            pass
+
+    break_gemini(mode="slow")
+    body = json.dumps({"prompt": "Hola", "stream": True}).encode()
+    headers = {"authorization": f"Bearer {server.token}", "content-type": "application/json"}
+    request = urllib.request.Request(server.url + "/api/ai/chat", body, headers)
+    frames = []
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        for line in answer:
+            if line.startswith(b"data: "):
+                frames.append(json.loads(line.removeprefix(b"data: ")))
+                if frames[-1]["type"] == "delta":
+                    break_gemini(status=503)
+    kinds = [frame["type"] for frame in frames]
+    assert kinds[:2] == ["attempt", "delta"]
+    assert frames[-1]["code"] == "stream_cut"
+
+
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 422, 429, 500, 502, 503, 504, 529])
 def test_every_status_of_every_provider_is_passed_over(status: int, server: Served) -> None:
     """The true error bodies of the first two providers, at each status, lead to the third."""

@@ -233,6 +233,7 @@ def rules_of(setup: Setup) -> Rules:
     file = setup.config.file
     return Rules(
         failures=file.breaker.failures,
+        calls_min=max(Rules().calls_min, file.breaker.failures),  # who waits for more is not overtaken by a share
         open_s=file.breaker.open_s,
         open_s_max=file.breaker.open_s_max,
         probe_s=file.breaker.probe_s,

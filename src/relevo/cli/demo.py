@@ -26,7 +26,7 @@ def demo() -> None:
 @click.option(
     "--mode",
     type=click.Choice([mode for mode in MODES if mode != "status"]),
-    help="silent: never answer; slow: a word every 300 ms; cut: half a stream; html: a proxy's page; "
+    help="silent: never answer; slow: a word every 500 ms; cut: half a stream; html: a proxy's page; "
     "half-json, no-usage, empty: as named.",
 )
 @config_option

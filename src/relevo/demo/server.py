@@ -21,7 +21,7 @@ _CHAT: Final = "/chat/completions"
 _MODELS: Final = "/models"
 _CONTROL: Final = "/_demo/"
 _CHUNK_GAP_S: Final = 0.005
-_SLOW_GAP_S: Final = 0.3
+_SLOW_GAP_S: Final = 0.5
 _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 

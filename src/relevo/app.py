@@ -43,6 +43,8 @@ from relevo.telemetry.metrics import CONTENT_TYPE, Metrics
 from relevo.upstream.http_transport import HttpTransport
 from relevo.upstream.small_get import SmallGet
 from relevo.wiring import (
+    changes_at_restart,
+    fixed_at_start,
     make_cashier,
     make_office,
     make_webhooks,
@@ -68,11 +70,13 @@ def _bind_admin(setup: Setup, *, any_port: bool) -> socket.socket:
     """The admin listener's socket. A second server on one machine takes a free port, unless the file names one."""
     admin = setup.config.file.admin
     option = "[admin] port in relevo.toml"
-    if ("admin", "port") in setup.config.report.lines:
-        return bind(admin.host, admin.port, option)
+    if any_port:
+        return bind(admin.host, 0, option)
     try:
-        return bind(admin.host, 0 if any_port else admin.port, option)
+        return bind(admin.host, admin.port, option)
     except ListenError:
+        if ("admin", "port") in setup.config.report.lines:
+            raise
         return bind(admin.host, 0, option)
 
 
@@ -93,7 +97,7 @@ class Server:
             StoreError: The store cannot be used.
         """
         file = setup.config.file
-        self._setup = setup
+        self._setup, self._fixed = setup, fixed_at_start(setup)
         self._logs = logs
         self._stopping, self._hurried = asyncio.Event(), asyncio.Event()
         self._data_dir = setup.data_dir
@@ -364,8 +368,8 @@ class Server:
         report = setup.config.report
         for problem in report.at("warning"):
             _log.warning("%s", report.text(problem))
-        if _fixed_at_start(setup) != _fixed_at_start(self._setup):
-            _log.warning("addresses, store, data_dir, drain_s and keep_days change with a restart only")
+        for change in changes_at_restart(self._fixed, fixed_at_start(setup)):
+            _log.warning("%s needs a restart", change)
         self._setup = setup
         self._app.state = state
         self._watch.use(rules_of(setup))
@@ -381,10 +385,3 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def _fixed_at_start(setup: Setup) -> tuple[object, ...]:
-    """What a running server does not change."""
-    file = setup.config.file
-    server = (file.server.host, file.server.port, file.server.drain_s)
-    return (*server, file.admin, file.record, setup.config.database_path or file.store.url)

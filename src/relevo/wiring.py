@@ -199,6 +199,29 @@ def _seller(secret: str, packs: Mapping[str, float], row: str | None) -> Seller:
     return Seller(secret=Secret(secret), credits_micro={name: micro(n) for name, n in packs.items()}, row=row)
 
 
+def fixed_at_start(setup: Setup) -> dict[str, object]:
+    """What a running server does not change, by its name in the file."""
+    file = setup.config.file
+    return {
+        "server.host": file.server.host,
+        "server.port": file.server.port,
+        "server.drain_s": file.server.drain_s,
+        "server.data_dir": str(setup.data_dir),
+        "admin.host": file.admin.host,
+        "admin.port": file.admin.port,
+        "store.url": Secret(file.store.url),
+        "record.keep_days": file.record.keep_days,
+    }
+
+
+def changes_at_restart(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """What differs, for people. A URL may hold a password, so of that only the name is said."""
+    changed = [name for name in before if before[name] != after[name]]
+    return [
+        name if isinstance(before[name], Secret) else f"{name} {before[name]} -> {after[name]}" for name in changed
+    ]
+
+
 def user_limits(setup: Setup) -> UserLimits:
     """What one user may do."""
     limits = setup.config.file.limits
@@ -210,6 +233,7 @@ def rules_of(setup: Setup) -> Rules:
     file = setup.config.file
     return Rules(
         failures=file.breaker.failures,
+        calls_min=max(Rules().calls_min, file.breaker.failures),  # who waits for more is not overtaken by a share
         open_s=file.breaker.open_s,
         open_s_max=file.breaker.open_s_max,
         probe_s=file.breaker.probe_s,

@@ -1,6 +1,7 @@
 """The documents are held to the code: links lead somewhere, invariants name a test, examples are valid."""
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def test_every_invariant_names_a_test_that_exists() -> None:
     names = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
 
     assert len(rows) >= 8
+    assert rows == [f"I{number}" for number in range(1, len(rows) + 1)]
     assert len(names) >= len(rows)
     for path, name in names:
         assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
@@ -64,6 +66,18 @@ def test_configuration_examples_are_valid(page: str, tmp_path: Path, monkeypatch
         (tmp_path / "relevo.toml").write_text(re.sub(r"YOUR-[A-Z-]+", "my-project", block))
         setup = set_up(str(tmp_path / "relevo.toml"))
         assert setup.config.report.at("warning") == []
+
+
+def test_no_file_of_the_data_directory_can_be_committed() -> None:
+    """What a server writes in this folder, its drafts included, is ignored: it holds tokens and secrets."""
+    ignored = (ROOT / ".gitignore").read_text().split()
+    sources = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    names = set(re.findall(r'"(relevo-\w+\.\w+)"', sources))
+    assert {"relevo-admin.token", "relevo-dev.secret", "relevo-health.json"} <= names
+
+    written = [*names, *(f"{name}.draft" for name in names), "relevo.db", "relevo.db-wal", "relevo.db-shm"]
+    for name in [*written, "relevo.db.lock", "relevo.db.before-restore-1"]:
+        assert any(fnmatch(name, pattern) for pattern in ignored), name
 
 
 def test_every_code_and_command_is_documented() -> None:

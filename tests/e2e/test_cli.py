@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import signal
 import socket
 import subprocess
@@ -92,6 +93,11 @@ def test_explain_shows_the_cheapest_first_and_where_prices_come_from(tmp_path: P
         shown = relevo("explain", "--task", "T", folder=tmp_path).stdout
         assert "the cheapest target first" in shown
         assert shown.index("0.5 / 0.5") < shown.index("2 / 2")
+    unpriced.write_text(text.replace("cheapest", "fastest"))
+    fastest = relevo("explain", folder=tmp_path).stdout
+    assert "by measured speed (the running server knows the order: GET /admin/api/targets)" in fastest
+    assert [line.split()[0] for line in fastest.splitlines() if " m " in line] == ["-", "-"]
+    assert "No server runs here" in fastest
 
 
 def test_check_finds_errors_with_file_and_line(tmp_path: Path) -> None:
@@ -124,7 +130,7 @@ async def test_check_live_asks_for_the_models_and_for_one_answer(tmp_path: Path)
         (tmp_path / "relevo.toml").write_text(LOCAL.format(url=up.base_url))
         found = await asyncio.to_thread(relevo, "check", "--live", folder=tmp_path)
         assert found.returncode == 1
-        assert "a cheap call failed: 127.0.0.1: credential_refused, invalid_api_key" in found.stdout
+        assert "a cheap call failed: 127.0.0.1: credential_refused, HTTP 401, invalid_api_key" in found.stdout
 
 
 def test_serve_refuses_what_would_be_open_to_the_world(tmp_path: Path) -> None:
@@ -183,6 +189,18 @@ def test_a_second_server_takes_another_port_for_its_metrics(tmp_path: Path) -> N
         with served(tmp_path, "--port", str(port)) as server:
             assert server.url == f"http://127.0.0.1:{port}"
             assert not server.metrics_url.startswith("http://127.0.0.1:8788/")
+
+
+def test_port_0_is_for_both_listeners(tmp_path: Path) -> None:
+    """Any number of servers with the file of `relevo init` run side by side."""
+    assert relevo("init", folder=tmp_path).returncode == 0
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(tmp_path / "relevo.toml", other)
+    key = {"GEMINI_API_KEY": "invented-for-a-test"}
+    with served(tmp_path, environ=key) as first, served(other, environ=key) as second:
+        assert len({first.url, first.metrics_url, second.url, second.metrics_url}) == 4
+        assert not first.metrics_url.startswith("http://127.0.0.1:8788/")
 
 
 def test_tokens_are_for_development_only(tmp_path: Path) -> None:
@@ -250,10 +268,14 @@ def test_sighup_reloads_and_a_bad_file_keeps_the_old_one(tmp_path: Path) -> None
         assert wait_for(lambda: "was reloaded" in server.stderr())
         assert [task["task"] for task in tasks(server.url, server.token)] == ["T", "NEW"]
 
+        path.write_text(config + "[server]\nport = 8790\n")
+        server.process.send_signal(signal.SIGHUP)
+        assert wait_for(lambda: "server.port 8787 -> 8790 needs a restart" in server.stderr())
+
         path.write_text("[server\n")
         server.process.send_signal(signal.SIGHUP)
         assert wait_for(lambda: "the old configuration stays" in server.stderr())
-        assert [task["task"] for task in tasks(server.url, server.token)] == ["T", "NEW"]
+        assert [task["task"] for task in tasks(server.url, server.token)] == ["T"]
 
 
 async def test_sigterm_lets_a_running_answer_finish(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The newcomer's ten seconds: serve without key and file, call, break, see the fallback, heal."""
 
 import json
+import shutil
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -70,6 +72,54 @@ def test_every_way_to_break_a_provider_is_passed_over(mode: str, code: str, serv
 
     assert answer["provider"] == "qwen"
     assert answer["attempts"][0]["code"] == code
+
+
+def test_a_slow_stream_can_be_seen_and_broken_off(server: Served) -> None:
+    """It comes word by word, and whoever breaks its provider in the middle sees that it is no whole answer."""
+    control = json.loads((server.folder / "relevo-demo.json").read_bytes())
+
+    def break_gemini(**how: object) -> None:
+        address = control["url"] + "/_demo/gemini"
+        headers = {"authorization": f"Bearer {control['token']}"}
+        request = urllib.request.Request(address, json.dumps(how).encode(), headers, method="PUT")
+        with urllib.request.urlopen(request, timeout=10):
+            pass
+
+    break_gemini(mode="slow")
+    body = json.dumps({"prompt": "Hola", "stream": True}).encode()
+    headers = {"authorization": f"Bearer {server.token}", "content-type": "application/json"}
+    request = urllib.request.Request(server.url + "/api/ai/chat", body, headers)
+    frames = []
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        for line in answer:
+            if line.startswith(b"data: "):
+                frames.append(json.loads(line.removeprefix(b"data: ")))
+                if frames[-1]["type"] == "delta":
+                    break_gemini(status=503)
+    kinds = [frame["type"] for frame in frames]
+    assert kinds[:2] == ["attempt", "delta"]
+    assert frames[-1]["code"] == "stream_cut"
+
+
+@pytest.mark.skipif(
+    not shutil.which("node"), reason="SKIPPED: the example in JavaScript is not run: install Node.js"
+)
+def test_the_reader_of_the_guide_begins_anew_where_it_must(server: Served) -> None:
+    """The guide's few lines read a stream to its mark, and throw half an answer away."""
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "fallback.md").read_text()
+    example = page.partition("```js\n")[2].partition("```")[0]
+    script = f"""
+        const session = {{ access_token: "{server.token}" }}, send = fetch;
+        globalThis.fetch = (path, options) => send("{server.url}" + path, options);
+        {example}
+        console.log(JSON.stringify({{ content, whole, provider: bill.provider }}));"""
+    server.relevo("demo", "break", "deepseek", "--mode", "cut")
+    command = ["node", "--input-type=module", "--eval", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    read = json.loads(done.stdout)
+    assert (read["whole"], read["provider"]) == (True, "qwen")
+    assert read["content"].startswith("Respuesta simulada de qwen")
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 422, 429, 500, 502, 503, 504, 529])

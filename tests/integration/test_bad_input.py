@@ -58,6 +58,8 @@ BAD: list[tuple[Any, str, str]] = [
     ({"prompt": "x", "temperature": -0.1}, "invalid_request", "temperature"),
     ({"prompt": "x", "top_p": 0}, "invalid_request", "top_p"),
     ({"prompt": "x", "stop": 5}, "invalid_request", "stop"),
+    ({"prompt": "x", "onCut": "retry"}, "invalid_request", "onCut"),
+    ({"prompt": "x", "onCut": True}, "invalid_request", "onCut"),
     ({"prompt": "x", "tools": [{}]}, "invalid_request", "tools[0].type"),
     ({"prompt": "x", "taskType": "x" * 300}, "invalid_request", "taskType"),
     ({"messages": [{"role": "user", "content": " "}]}, "invalid_request", "messages[0].content"),
@@ -236,10 +238,23 @@ async def test_cors_is_for_the_listed_origins_only(gateway: Gateway) -> None:
     assert "POST" in ours.headers["access-control-allow-methods"]
     assert foreign.status == 204
     assert not [name for name in foreign.headers if name.startswith("access-control")]
-    assert "x-request-id" in answer.headers["access-control-expose-headers"]
+    exposed = answer.headers["access-control-expose-headers"].split(", ")
+    assert {"x-request-id", "retry-after", "idempotent-replayed"} <= set(exposed)
     assert refused.headers["access-control-allow-origin"] == "http://localhost:5173"
     assert (other.status, "access-control-allow-origin" in other.headers) == (200, False)
     assert other.headers["vary"] == "Origin"
+
+
+async def test_a_page_that_may_not_call_leaves_a_trace(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    """Its browser says nothing to anybody, so the operator hears which origin it was, once a second at most."""
+    ask = {"access-control-request-method": "POST"}
+    for origin in ("http://localhost:5173", "http://evil.example", "http://evil.example"):
+        await gateway.request("OPTIONS", "/api/ai/chat", headers={"origin": origin, **ask})
+    await gateway.chat({"prompt": "x"}, headers={"origin": "http://of.our.own"})
+
+    notes = [record.getMessage() for record in caplog.records if record.name == "relevo.http.app"]
+    assert len(notes) == 1
+    assert notes[0].startswith("origin 'http://evil.example' is not in [server] allowed_origins")
 
 
 async def test_health_and_readiness(gateway: Gateway) -> None:
@@ -251,6 +266,7 @@ async def test_health_and_readiness(gateway: Gateway) -> None:
 
     unready = await gateway.request("GET", "/readyz")
     assert (unready.status, unready.json["code"], unready.headers["retry-after"]) == (503, "unavailable", "2")
+    assert unready.json["retry_after_s"] == 2
 
 
 async def test_the_tasks_are_listed_for_those_who_may_call(gateway: Gateway) -> None:

@@ -121,6 +121,7 @@ async def test_explain_shows_it_from_another_process(gateway: Gateway, tmp_path:
     assert a.endswith(" (rate_limited)")
     assert b.startswith("open until ")
     assert b.endswith(" (model_not_found)")
+    assert "States as of " in shown.output
     (tmp_path / FILE).write_text('[{"provider":')
     shown = await asyncio.to_thread(CliRunner().invoke, explain, arguments)
     assert "until" not in shown.output

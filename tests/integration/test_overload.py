@@ -115,6 +115,8 @@ async def test_full_memory_turns_new_work_away_and_lets_the_rest_go_on(tmp_path:
             alone = await gateway.chat(prompt="Hola")
 
     assert (refused.status, refused.json["code"]) == (503, "unavailable")
+    assert int(refused.headers["retry-after"]) == refused.json["retry_after_s"]
+    assert f"en {refused.json['retry_after_s']} s" in refused.json["error"]
     assert 'relevo_shed_total{reason="memory"} 1.0' in page
     assert "relevo_memory_resident_bytes 801.0" in page
     assert "relevo_memory_limit_bytes 1000.0" in page

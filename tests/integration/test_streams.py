@@ -145,6 +145,18 @@ async def test_a_restart_makes_void_what_came_before(where: str, tmp_path: Path)
             assert audit.houses["sales"] == 10_000_000
 
 
+async def test_a_caller_that_wants_no_restart_gets_none(tmp_path: Path) -> None:
+    """`onCut: "error"` of the caller counts more than the task's `on_cut`."""
+    task = METERED + 'on_cut = "restart"\n'
+    async with upstream(CUT) as a, upstream(streamed("whole")) as b:
+        async with running(config(a, b, task=task, prices=PRICES), tmp_path) as gateway:
+            await gateway.grant(10_000)
+            got = await gateway.stream(onCut="error")
+
+    assert got.last["code"] == "stream_cut"
+    assert b.received == []
+
+
 async def test_a_restart_that_finds_nobody_is_a_cut(tmp_path: Path) -> None:
     """Nobody is left to begin anew, so what was delivered stays what it is: half an answer."""
     async with upstream(CUT) as a, running(config(a), tmp_path) as gateway:

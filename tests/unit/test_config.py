@@ -76,6 +76,9 @@ def errors_of(text: str) -> str:
         ('[topups.stripe]\nsecret = "${SHORT}"\n[topups.stripe.prices]\nusd_1 = 1\nusd_500 = -1\n',
          "relevo.toml:5: topups.stripe.prices.usd_500: write a number of at least 0.000001"),
         ('[topups.stripe]\nsecret = "${SHORT}"\nprices = { }\n', "relevo.toml:3: topups.stripe.prices: this is empty"),
+        ("[breaker]\nopen_s = 60\n", "relevo.toml:2: breaker.open_s: longer than open_s_max, which is 25 unless it is"),
+        ("[breaker]\nopen_s = 6\nopen_s_max = 5\n", "relevo.toml:3: breaker.open_s_max: the longest opening (5) is "
+         "shorter than the first: open_s is 6"),
         (MINE + TASK + 'lock = ["sistem"]\n', 'tasks.T.lock[0]: "sistem" is not possible here: write one of system, '),
     ],
 )  # fmt: skip
@@ -84,6 +87,36 @@ def test_an_error_says_file_line_key_and_fix(text: str, expected: str, monkeypat
     monkeypatch.setenv("SHORT", "too-short")
 
     assert expected in errors_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (MINE.replace(":1/v1", ":8787/v1") + TASK, "providers.mine.base_url: this is relevo's own address"),
+        (MINE.replace("127.0.0.1:1/v1", "localhost/v1") + TASK + "[server]\nport = 80\n", "relevo's own address"),
+        (MINE + TASK + "[timeouts]\nconnect_s = 12\ntotal_s = 11\n", "total_s: shorter than connect_s (12), so"),
+        (MINE + TASK + "[timeouts]\ntotal_s = 9\n", "timeouts.total_s: shorter than first_token_s (10), so"),
+        (MINE + TASK + "[retries]\nwait_s = 30\n", "retries.wait_s: longer than last_wait_s (20)"),
+        (MINE + TASK + "hedge = true\n", "tasks.T.hedge: there is no second target"),
+        (MINE + TASK + 'order = "fastest"\n', "tasks.T.order: there is no second target"),
+        (
+            MINE + "[tasks.T]\ntargets = [" + '{ provider = "mine", model = "m" }, ' * 2 + "]\n",
+            "tasks.T.targets[1]: the same as targets[0]",
+        ),
+    ],
+)
+def test_what_is_most_likely_not_meant_is_said(text: str, expected: str) -> None:
+    """It is served all the same, with one warning that says why it does not do what it seems to do."""
+    Path("relevo.toml").write_text(text)
+    report = set_up().config.report
+    assert [expected in report.text(problem) for problem in report.at("warning")] == [True]
+
+
+def test_a_provider_with_an_error_has_no_other_one_at_its_targets() -> None:
+    """One wrong line is one error: the tasks that name its provider are not wrong for that."""
+    lines = errors_of(MINE.replace("openai_chat", "klingon") + TASK).splitlines()
+    assert len(lines) == 1
+    assert "unknown dialect" in lines[0]
 
 
 def test_all_errors_are_told_at_once_in_the_order_of_the_file() -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from relevo.app import _fixed_at_start
 from relevo.config.problems import ConfigError
 from relevo.core.clock import SystemClock
 from relevo.core.store_url import is_ambiguous, is_postgres, passwords_of, shown
@@ -12,6 +11,7 @@ from relevo.setup import set_up
 from relevo.store import opening
 from relevo.store.base import StoreError
 from relevo.store.postgres import PostgresStore
+from relevo.wiring import changes_at_restart, fixed_at_start
 
 PASSWORD = "invented/pass@word"
 ENCODED = "invented%2Fpass%40word"
@@ -77,10 +77,10 @@ def test_a_reference_to_a_password_is_resolved_and_kept_out_of_sight(
     assert setup.config.store_name == "postgresql://db/relevo"
     assert setup.config.database_path is None
     assert {secret.reveal() for secret in setup.secrets()} >= {ENCODED, PASSWORD}
-    before = _fixed_at_start(setup)
+    before = fixed_at_start(setup)
     monkeypatch.setenv("DATABASE_URL", "postgresql://relevo@other/relevo")
     monkeypatch.setenv("STORE_PASSWORD", "another")
-    assert _fixed_at_start(set_up()) != before
+    assert changes_at_restart(before, fixed_at_start(set_up())) == ["store.url"]
 
 
 def test_a_url_that_is_no_store_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

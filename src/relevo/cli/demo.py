@@ -26,12 +26,13 @@ def demo() -> None:
 @click.option(
     "--mode",
     type=click.Choice([mode for mode in MODES if mode != "status"]),
-    help="silent: never answer; cut: half a stream; html: a proxy's page; half-json, no-usage, empty: as named.",
+    help="silent: never answer; slow: a word every 500 ms; cut: half a stream; html: a proxy's page; "
+    "half-json, no-usage, empty: as named.",
 )
 @config_option
 @json_option
 def break_(provider: str, status: str | None, mode: str | None, config: str | None, *, as_json: bool) -> None:
-    """Make PROVIDER fail until it is healed. Without an option it answers 503."""
+    """Make PROVIDER fail until it is healed. Without an option it answers 503. A stream under way breaks off."""
     if status and mode:
         fail("give --status or --mode, not both")
     wanted = msgspec.convert({"mode": mode or "status", "status": int(status or 503)}, Break)

@@ -18,16 +18,18 @@ from relevo.core.types import ChatWish, Message, Params, Target
 from relevo.ledger.pricing import credits_of
 from relevo.providers.registry import retired_advice
 from relevo.routing.plan import Step, make_plan
-from relevo.service.health_file import Outage, read_outages
+from relevo.service.health_file import Outage, read_outages, written_s
 from relevo.service.office import Office
 from relevo.service.prepare import expected_cost
 from relevo.setup import Setup
+from relevo.store.sqlite import lock_path
 
 _SAMPLE: Final = Message(role="user", content="x" * 4000)
 """Stands for the request that is explained: about 1,000 tokens of prompt, to which an answer of 500 is expected."""
 _ORDERS: Final = {
     "listed": "targets as listed",
     "cheapest": "the cheapest target first, for a request of about 1,000 tokens and an answer of 500",
+    "fastest": "by measured speed (the running server knows the order: GET /admin/api/targets)",
 }
 Outages = Mapping[tuple[str, str], Outage]
 _SKIPPED = {"no_key": "skipped: it has no key"}
@@ -48,10 +50,12 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
     costs = expected_cost(wish, setup.tasks, setup.prices)
     plan = make_plan(wish, setup.tasks, setup.providers, costs)
     outages = read_outages(setup.data_dir, SystemClock().wall_s())
-    rows = [
-        _row(setup, number, step, costs(step.target), outages) for number, step in enumerate(plan.steps, start=1)
-    ]
     order = plan.task.order
+    places = range(1, len(plan.steps) + 1) if order != "fastest" else (None,) * len(plan.steps)
+    rows = [
+        _row(setup, place, step, costs(step.target), outages)
+        for place, step in zip(places, plan.steps, strict=True)
+    ]
     account = _account(config, user) if user and setup.credits else None
     if as_json:
         shown = {
@@ -65,8 +69,7 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
         }
         click.echo(msgspec.json.encode(shown).decode())
         return
-    sorting = _ORDERS.get(order, f"targets {order}")
-    click.echo(f"Task {name}, {sorting}" + (f", for {user}" if user else ""))
+    click.echo(f"Task {name}, {_ORDERS[order]}" + (f", for {user}" if user else ""))
     click.echo(_tariff_text(_tariff(setup, name)))
     if account:
         click.echo(f"{user} has {account['available']} credits" + (" and is BLOCKED" if account["blocked"] else ""))
@@ -76,7 +79,7 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
         ("#", "provider", "model", "window", "max_tokens", "cannot", "USD per Mtok in/out", "price from", "state"),
         [
             (
-                str(row["number"]),
+                str(row["number"] or "-"),
                 str(row["provider"]),
                 str(row["model"]),
                 str(row["context_tokens"] or "unknown"),
@@ -90,6 +93,19 @@ def explain(config: str | None, task: str | None, user: str | None, *, as_json: 
         ],
         right=("#", "window", "max_tokens"),
     )
+    if note := _states_note(setup, outages):
+        click.echo(note)
+
+
+def _states_note(setup: Setup, outages: Outages) -> str | None:
+    """From when the states are, and where nobody measures any. None: there is nothing to say of them."""
+    database = setup.config.database_path
+    if database is not None and not lock_path(database).exists():
+        return "No server runs here: the states are those of its start."
+    if not outages:
+        return None
+    written = datetime.fromtimestamp(written_s(setup.data_dir), UTC).astimezone()
+    return f"States as of {written:%H:%M:%S}, as the server wrote them down."
 
 
 def _tariff(setup: Setup, task: str) -> dict[str, float] | None:
@@ -125,7 +141,9 @@ def _account(config: str | None, user: str) -> dict[str, object]:
     return {"available": credits_of(balance.available_micro), "blocked": balance.blocked}
 
 
-def _row(setup: Setup, number: int, step: Step, cost_nano_usd: int | None, outages: Outages) -> dict[str, object]:
+def _row(
+    setup: Setup, number: int | None, step: Step, cost_nano_usd: int | None, outages: Outages
+) -> dict[str, object]:
     target = step.target
     return {
         "number": number,

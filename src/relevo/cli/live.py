@@ -27,7 +27,7 @@ async def check_live(setup: Setup, report: Report) -> None:
             click.echo(f"asking {name} …", err=True)
             found = await probe(provider, used[0][1], transport, clock)
             for path, target in used:
-                gone = missing_model(target, found.listed) if found.listed else None
+                gone = missing_model(provider, target, found.listed) if found.listed else None
                 if gone:
                     report.add("warning", (*path, "model"), gone)
             if found.failure:

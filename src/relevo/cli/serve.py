@@ -31,7 +31,7 @@ from relevo.telemetry.watchdog import Watchdog
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help="Port, in place of [server] port; 0 takes any free one, for the metrics too.",
+    help="Port, in place of [server] port; 0 takes any free one, and another in place of [admin] port.",
 )
 def serve(config: str | None, host: str | None, port: int | None) -> None:
     """Serve POST /api/ai/chat until Ctrl-C. SIGTERM drains, SIGHUP reads the configuration again."""

@@ -225,7 +225,7 @@ class Breaker(Section, frozen=True):
     """When a target that fails is left alone, and for how long."""
 
     failures: Annotated[int, Meta(ge=1, le=1000)] = 2
-    """So many failures in a row, or half of five and more calls in a minute."""
+    """So many failures in a row, or half of at least as many calls in a minute, and of five."""
     open_s: Seconds = 10
     """How long the first time, in seconds; then one call finds out, and each that fails doubles it."""
     open_s_max: Seconds = 25

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from relevo.config.credits import check_credits
 from relevo.config.identity import check_identity
+from relevo.config.plausible import check_plausible
 from relevo.config.problems import Report
 from relevo.config.schema import File
 from relevo.config.topups import check_topups
@@ -24,8 +25,20 @@ def check_support(file: File, data: dict[str, Any], report: Report) -> None:
     _check_tasks(file, report)
     _check_server(file, report)
     _check_limits(data, report)
-    if file.breaker.open_s_max < file.breaker.open_s:
-        report.add("error", ("breaker", "open_s_max"), "the longest opening is shorter than the first: see open_s")
+    _check_breaker(file, data, report)
+    check_plausible(file, report)
+
+
+def _check_breaker(file: File, data: dict[str, Any], report: Report) -> None:
+    first_s, longest_s = file.breaker.open_s, file.breaker.open_s_max
+    if longest_s >= first_s:
+        return
+    if "open_s_max" in data["breaker"]:
+        message = f"the longest opening ({longest_s:g}) is shorter than the first: open_s is {first_s:g}"
+        report.add("error", ("breaker", "open_s_max"), message)
+    else:
+        message = f"longer than open_s_max, which is {longest_s:g} unless it is written: write open_s_max, too"
+        report.add("error", ("breaker", "open_s"), message)
 
 
 def _check_money(file: File, report: Report) -> None:

@@ -152,6 +152,10 @@ class Principal:
     """The tasks that its credential allows. None: all."""
 
 
+OnCut = Literal["restart", "error"]
+"""What a stream that breaks off after content becomes: another answer from its beginning, or an error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatWish:
     """What a caller of `/api/ai/chat` asked for, before order, locks and limits of the task apply."""
@@ -164,7 +168,7 @@ class ChatWish:
     requested_model: str | None = None
     use_fallback: bool = True
     stream: bool = False
-    on_cut_restart: bool = False
-    """The caller understands `restart`: what it got so far may become void."""
+    on_cut: OnCut | None = None
+    """`restart`: the caller understands that what it got so far may become void. None: as the task has it."""
     fields: frozenset[str] = field(default_factory=frozenset)
     """Names of lockable fields that the caller set: system, temperature, tools, response_format, max_tokens."""

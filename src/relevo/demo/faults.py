@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-Mode = Literal["status", "silent", "cut", "html", "half-json", "no-usage", "empty"]
+Mode = Literal["status", "silent", "slow", "cut", "html", "half-json", "no-usage", "empty"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 STATUSES: Final = (400, 401, 402, 403, 404, 408, 422, 429, 500, 502, 503, 504, 529)
 
@@ -13,7 +13,8 @@ class Break:
     """What a broken provider does instead of answering."""
 
     mode: Mode = "status"
-    """`silent`: never answers; `cut`: half a stream; `html`: a proxy's page; the others as they are called."""
+    """`silent`: never answers; `slow`: well, a word at a time; `cut`: half a stream; `html`: a proxy's page; the
+    others as they are called."""
     status: int = 503
 
 

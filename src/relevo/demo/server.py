@@ -21,6 +21,7 @@ _CHAT: Final = "/chat/completions"
 _MODELS: Final = "/models"
 _CONTROL: Final = "/_demo/"
 _CHUNK_GAP_S: Final = 0.005
+_SLOW_GAP_S: Final = 0.5
 _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -85,14 +86,28 @@ class DemoApp:
             whole = plain_body(model, text, counts)
             await _send(send, 200, whole[: len(whole) // 2])
         elif request.get("stream"):
-            await _stream(send, stream_chunks(provider, model, text, counts), cut=mode == "cut")
+            await self._stream(send, provider, stream_chunks(provider, model, text, counts))
         else:
             await _send(send, 200, plain_body(model, text, counts))
+
+    async def _stream(self, send: Send, provider: str, chunks: list[bytes]) -> None:
+        """Send piece by piece, until the end or until somebody breaks the provider in another way."""
+        begun = self.broken.get(provider)
+        mode = begun.mode if begun else None
+        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for chunk in chunks[: len(chunks) // 2] if mode == "cut" else chunks:
+            if self.broken.get(provider) not in (begun, None):
+                return  # the server closes a connection whose answer is not finished
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await asyncio.sleep(_SLOW_GAP_S if mode == "slow" else _CHUNK_GAP_S)
+        if mode != "cut":
+            await send({"type": "http.response.body", "body": b""})
 
 
 async def _list(provider: str, broken: Break | None, receive: Receive, send: Send) -> None:
     """The list of models, which is how relevo finds out that a provider has come back."""
-    if broken is None:
+    if broken is None or broken.mode == "slow":
         await _send(send, 200, b'{"object":"list","data":[]}')
     elif not await _fail_at_once(provider, broken, receive, send):
         await _send(send, 503, b"")
@@ -114,16 +129,6 @@ async def _fail_at_once(provider: str, broken: Break, receive: Receive, send: Se
         case _:
             return False
     return True
-
-
-async def _stream(send: Send, chunks: list[bytes], *, cut: bool) -> None:
-    headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    for chunk in chunks[: len(chunks) // 2] if cut else chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await asyncio.sleep(_CHUNK_GAP_S)
-    if not cut:  # else the server closes a connection whose answer is not finished
-        await send({"type": "http.response.body", "body": b""})
 
 
 async def _send(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:

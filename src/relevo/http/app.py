@@ -178,6 +178,9 @@ class HttpApp:
             self._counts.refused_before_auth(Code.NOT_FOUND)
             raise GatewayError(Code.NOT_FOUND)
         if request.method == "OPTIONS" and request.header(b"access-control-request-method"):
+            origin = request.header(b"origin")
+            if origin not in state.allowed_origins:  # a page of relevo's own origin never asks first
+                self._tell("origin %.200r is not in [server] allowed_origins: its pages cannot call", origin)
             return preflight(request, state.allowed_origins)
         if request.method != route.method:
             self._counts.refused_before_auth(Code.METHOD_NOT_ALLOWED)
@@ -193,12 +196,17 @@ class HttpApp:
             raise
 
     def note_refusal(self, code: Code, reason: str, what: str = "session token") -> None:
-        """Count it, and tell the operator which check failed, once a second at most: strangers fill no log."""
+        """Count it, and tell the operator which check failed."""
         self._counts.refused_before_auth(code)
+        if reason:
+            self._tell("a %s was refused: %s", what, reason)
+
+    def _tell(self, text: str, *values: object) -> None:
+        """One line to the operator, once a second at most: strangers fill no log."""
         now_s = self._clock.now_s()
-        if reason and now_s - self._refusal_noted_s >= 1:
+        if now_s - self._refusal_noted_s >= 1:
             self._refusal_noted_s = now_s
-            _log.warning("a %s was refused: %s", what, reason)
+            _log.warning(text, *values)
 
     async def _chat(self, talk: Talk) -> Response | None:
         principal = await self._authenticate(talk)

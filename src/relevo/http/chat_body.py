@@ -4,13 +4,13 @@ Fields that nobody knows are ignored, never an error: apps send their own beside
 """
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Struct
 
 from relevo.core.errors import Code, GatewayError
-from relevo.core.types import ChatWish, ImagePart, Message, Params, Part, Role, TextPart, ToolCall
+from relevo.core.types import ChatWish, ImagePart, Message, OnCut, Params, Part, Role, TextPart, ToolCall
 from relevo.http.body_errors import invalid, wrong_type
 
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
@@ -19,6 +19,7 @@ _NAME_MAX: Final = 200
 MESSAGES_MAX: Final = 5_000
 """Messages of one conversation, and parts of one message: each costs time for every target that is asked."""
 DEPTH_MAX: Final = 64
+_ON_CUT: Final[dict[str, OnCut]] = {name: name for name in get_args(OnCut)}
 
 
 class _ImageUrl(Struct):
@@ -101,7 +102,7 @@ def parse_chat_body(body: bytes) -> ChatWish:
         requested_model=_name(fields.model, "model"),
         use_fallback=fields.useFallback is not False,
         stream=bool(fields.stream),
-        on_cut_restart=fields.onCut == "restart",
+        on_cut=_on_cut(fields.onCut),
         fields=_lockable(fields, params),
     )
 
@@ -146,6 +147,14 @@ def _name(value: str | None, field: str) -> str | None:
     if value is not None and len(value) > _NAME_MAX:
         raise invalid(field, "long", limit=_NAME_MAX)
     return value or None
+
+
+def _on_cut(value: str | None) -> OnCut | None:
+    if value is None:
+        return None
+    if value not in _ON_CUT:
+        raise invalid("onCut", "choice", value=value, allowed=list(_ON_CUT))
+    return _ON_CUT[value]
 
 
 def _messages(fields: _Body) -> tuple[Message, ...]:

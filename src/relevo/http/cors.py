@@ -8,7 +8,7 @@ from relevo.http.messages import Request, Response
 _METHODS: Final = b"GET, POST, OPTIONS"
 _EXPOSED: Final = (
     b"x-request-id, x-relevo-provider, x-relevo-attempts, x-credits-charged, x-credits-remaining, retry-after,"
-    b" x-should-retry"
+    b" x-should-retry, idempotent-replayed"
 )
 _PREFLIGHT_S: Final = b"600"
 _VARY: Final = (b"vary", b"Origin")

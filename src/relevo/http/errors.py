@@ -10,6 +10,8 @@ from relevo.http.texts import Locale, choose_locale, text_of
 
 _RETRY_AFTER_S: Final = 2
 """Where nothing says how long it will be."""
+_WAITS: Final = frozenset({Code.RATE_LIMITED, Code.UNAVAILABLE})
+"""Waiting helps: header and body say how long."""
 _CHALLENGE: Final = ((b"www-authenticate", b"Bearer"),)
 _HEADERS: Final[dict[Code, tuple[tuple[bytes, bytes], ...]]] = {
     Code.ALL_PROVIDERS_FAILED: ((b"x-should-retry", b"false"),),  # every provider was tried already
@@ -35,6 +37,8 @@ def error_json(error: GatewayError, request: Request, *, locale: Locale, demo: b
     }
     for name, value in error.extra.items():
         body[name] = _SHOWN[name](value) if name in _SHOWN else value
+    if error.code in _WAITS:
+        body["retry_after_s"] = _wait_s(error)
     if error.values.get("field"):
         body["field"] = error.values["field"]
     if demo:
@@ -47,11 +51,16 @@ def error_response(error: GatewayError, body: dict[str, Any]) -> Response:
     return Response(error.status, encode(body), _headers(error))
 
 
+def _wait_s(error: GatewayError) -> int:
+    wait_s: int = error.extra.get("retry_after_s", _RETRY_AFTER_S)
+    return wait_s
+
+
 def _headers(error: GatewayError) -> list[tuple[bytes, bytes]]:
     headers = list(_HEADERS.get(error.code, ()))
     match error.code:
-        case Code.RATE_LIMITED | Code.UNAVAILABLE:
-            headers.append((b"retry-after", b"%d" % error.extra.get("retry_after_s", _RETRY_AFTER_S)))
+        case code if code in _WAITS:
+            headers.append((b"retry-after", b"%d" % _wait_s(error)))
         case Code.METHOD_NOT_ALLOWED:
             headers.append((b"allow", str(error.values.get("allowed", "")).encode("latin-1")))
     if error.text == "invalid_request.slow_body":  # the rest is still to come: its connection is of no more use

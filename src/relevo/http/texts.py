@@ -38,6 +38,10 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "es": "El campo «{field}» tiene un valor que no existe: «{value}».",
         "en": 'The field "{field}" has a value that does not exist: "{value}".',
     },
+    "invalid_request.choice": {
+        "es": "El campo «{field}» no puede ser «{value}»: envía uno de estos valores: {allowed}.",
+        "en": 'The field "{field}" cannot be "{value}": send one of {allowed}.',
+    },
     "invalid_request.invalid": {
         "es": "El campo «{field}» no es válido: corrígelo.",
         "en": 'The field "{field}" is not valid: correct it.',
@@ -214,6 +218,10 @@ TEXTS: Final[dict[str, dict[Locale, str]]] = {
         "es": "El servicio no está disponible en este momento: inténtalo de nuevo en unos segundos.",
         "en": "The service is not available right now: try again in a few seconds.",
     },
+    "unavailable.wait": {
+        "es": "El servicio no está disponible en este momento: inténtalo de nuevo en {retry_after_s} s.",
+        "en": "The service is not available right now: try again in {retry_after_s} s.",
+    },
 }
 
 _VALUE_MAX: Final = 120
@@ -242,7 +250,10 @@ def text_of(error: GatewayError, locale: Locale) -> str:
                 _TYPE_NAMES.get(kind, {locale: kind})[locale] for kind in kinds if kind != "null" or name == "got"
             ]
             values[name] = _OR[locale].join(shown)
-    text = TEXTS[error.text][locale].format_map(values)
+    key = error.text
+    if error.code is Code.UNAVAILABLE and "retry_after_s" in error.extra:
+        key, values["retry_after_s"] = "unavailable.wait", _value(error.extra["retry_after_s"])
+    text = TEXTS[key][locale].format_map(values)
     return text + _hint(error.values.get("hint"), locale)
 
 

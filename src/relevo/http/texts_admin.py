@@ -36,7 +36,7 @@ OPERATOR_TEXTS: Final[dict[str, dict[Literal["es", "en"], str]]] = {
         "en": "There is nothing here: docs/reference/admin-api.md lists the routes.",
     },
     "not_found.user": {
-        "es": "No hay ninguna cuenta de «{user}»: un crédito la crea.",
+        "es": "No hay ninguna cuenta de «{user}»: se crea al conceder créditos.",
         "en": 'There is no account of "{user}": a grant makes it.',
     },
     "not_found.key": {

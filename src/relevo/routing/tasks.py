@@ -38,12 +38,14 @@ def build_tasks(config: Config, providers: Mapping[str, Provider], report: Repor
     _check_keys(config, providers, report)
     for name, section in config.tasks.items():
         for index, target in enumerate(section.targets):
-            _check_target(name, index, target.provider, target.model, providers, report)
+            if target.provider in providers or target.provider not in config.file.providers:
+                _check_target(name, index, target.provider, target.model, providers, report)
             for both in sorted({*target.can} & {*target.cannot}):
                 path = ("tasks", name, "targets", index, "can")
                 report.add("error", path, f'"{both}" stands in cannot, too: leave it in one of them')
         tasks[name] = _task(name, section, providers)
-        if not any(providers[t.provider].ready for t in section.targets if t.provider in providers):
+        named = [providers.get(target.provider) for target in section.targets]
+        if not any(provider is None or provider.ready for provider in named):  # None has had its error
             report.add("warning", ("tasks", name), "no target has a key, so every call of this task will fail")
     return tasks
 

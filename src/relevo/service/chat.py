@@ -206,7 +206,7 @@ class ChatService:
         if refused := unable(plan):
             raise refused
         call, ignored = prepare(wish, plan.task)
-        caller.restarts = wish.on_cut_restart or plan.task.restarts
+        caller.restarts = plan.task.restarts if wish.on_cut is None else wish.on_cut == "restart"
         if once is None:
             return await self._answer(visit, _Work(plan, call, tuple(ignored), None), caller)
         claimed = await self.wallet.claim(once.claim)

@@ -100,6 +100,14 @@ def read_outages(data_dir: Path, wall_s: float) -> dict[tuple[str, str], Outage]
     return {(row.provider, row.model): row for row in outages if row.until_ms > wall_s * 1000}
 
 
+def written_s(data_dir: Path) -> float:
+    """When the file was last written, in seconds since 1970. 0: there is none."""
+    try:
+        return (data_dir / _FILE).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def _write(path: Path, outages: list[Outage]) -> None:
     if not outages:
         path.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """`relevo check --live`: is each model still listed, and does one cheap call to each provider work?"""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import msgspec
 
 from relevo.core.clock import Clock
 from relevo.core.errors import Fault, Phase, UpstreamError
+from relevo.core.net import is_loopback
 from relevo.core.types import Call, Message, Params, Target
 from relevo.providers.models import successor
 from relevo.providers.registry import Provider
@@ -17,6 +19,7 @@ from relevo.service.probes import ask_for_models
 from relevo.upstream.base import Transport
 
 _TOKENS_MAX = 64
+_NAMED_MAX = 3
 _LIST_BYTES_MAX = 8_388_608
 _WAIT_S = 30.0
 _OK = 200
@@ -39,12 +42,20 @@ async def probe(provider: Provider, target: Target, transport: Transport, clock:
     )
 
 
-def missing_model(target: Target, listed: frozenset[str]) -> str | None:
-    """What to say of a model that its provider does not list, with the name to write. None: it is listed."""
-    if target.upstream_model in listed:
+def missing_model(provider: Provider, target: Target, listed: frozenset[str]) -> str | None:
+    """What to say of a model that its provider does not list, with the name to write. None: it is listed.
+
+    A server on this machine with a single model mostly answers with that one, whatever it is called.
+    """
+    local = is_loopback(urlsplit(provider.base_url).hostname or "")
+    if target.upstream_model in listed or (local and len(listed) == 1):
         return None
     instead = successor(target.name, listed)
-    advice = f'write "{instead}"' if instead else f"models that it lists: {len(listed)}"
+    if instead:
+        advice = f'write "{instead}"'
+    else:
+        some = difflib.get_close_matches(target.upstream_model, listed, _NAMED_MAX) or sorted(listed)[:_NAMED_MAX]
+        advice = f"of {len(listed)} models it lists " + ", ".join(f'"{name}"' for name in some)
     return f'{target.provider} does not list "{target.upstream_model}": {advice}'
 
 
@@ -93,7 +104,8 @@ async def _cheap_call(provider: Provider, target: Target, transport: Transport, 
     except UpstreamError as error:
         if error.fault is Fault.EMPTY_REPLY and watch.phase is Phase.BODY:
             return None  # a model that spent its few tokens on thinking is alive
-        parts = [error.fault.value, error.upstream_code, error.detail, f"phase {watch.phase}"]
+        status = f"HTTP {error.http_status}" if error.http_status else ""
+        parts = [error.fault.value, status, error.upstream_code, error.detail, f"phase {watch.phase}"]
         host = urlsplit(provider.base_url).hostname
         return f"{host}: " + ", ".join(part for part in parts if part)
     return None

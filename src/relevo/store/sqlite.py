@@ -82,7 +82,7 @@ class SqliteStore:
     def share(self) -> None:
         """Let other servers use this file, too: none of them keeps credits in it."""
         if self._lock is None:
-            self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(lock_path(self._path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         _turn(self._lock, fcntl.LOCK_SH)
 
     async def write(self, tx: Tx[T]) -> T:
@@ -239,12 +239,17 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_result(job.result)
 
 
+def lock_path(database: Path) -> Path:
+    """The file that the servers of a database keep locked. It is gone when the last one has ended in order."""
+    return Path(f"{database}.lock")
+
+
 def lock_alone(database: Path) -> int | None:
     """The lock that says whose database this is, as a descriptor that keeps it. None: a server has it.
 
     A lock on a file of its own: closing one on the database would take SQLite's own locks along.
     """
-    path = Path(f"{database}.lock")
+    path = lock_path(database)
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -261,7 +266,7 @@ def lock_alone(database: Path) -> int | None:
 def unlock(database: Path, lock: int) -> None:
     """Let another have the database. The last one takes the file along."""
     if _turn(lock, fcntl.LOCK_EX):
-        Path(f"{database}.lock").unlink(missing_ok=True)
+        lock_path(database).unlink(missing_ok=True)
     os.close(lock)
 
 

@@ -2,6 +2,10 @@
 
 Without them a stranger without a token can fill the memory with headers, or hold connections open with half of
 one (measured on uvicorn 0.54: neither has a limit); and who asks for much and reads nothing keeps it all in memory.
+
+A connection carries one request at a time. uvicorn queues what comes before its turn, stops reading until then, and
+so does not see that the caller has left (0.54, `on_headers_complete`). Here it is dropped, and the answer under way
+is the connection's last (RFC 9112, 9.3.2: whoever sends ahead must be ready to send again).
 """
 
 import asyncio
@@ -25,6 +29,10 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 class HeadTooLarge(httptools.HttpParserError):
     """A request line and headers beyond their bounds; uvicorn answers 400 and closes."""
+
+
+class AheadOfTurn(httptools.HttpParserError):
+    """A request whose first bytes came together with the last ones of the request before it."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -66,12 +74,30 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived. Those of a head are counted, also while no field of it is complete."""
+        if self._is_answering and self._in_head:
+            if data.strip(b"\r\n"):  # empty lines between requests mean nothing (RFC 9112, 2.2)
+                self.cycle.keep_alive = False
+            return
         if self._in_head:
-            self._arm()
             self._head_bytes += len(data)
         super().data_received(data)
+        if not self._is_answering:
+            self._arm()
         if self._in_head and self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
             self.send_400_response("Request header too large.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Close on what cannot be read; an answer under way is finished first, if its request could be."""
+        if self._is_answering and self._in_head:
+            self.cycle.keep_alive = False
+        else:
+            super().send_400_response(msg)
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        if self._is_answering:
+            raise AheadOfTurn
+        super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request line."""
@@ -95,6 +121,11 @@ class BoundedHttp(HttpToolsProtocol):
         """The request is whole: what comes next is the head of another."""
         self._in_head = True
         super().on_message_complete()
+
+    @property
+    def _is_answering(self) -> bool:
+        has_begun = self.cycle is not None
+        return has_begun and not self.cycle.response_complete
 
     def _bound(self, size: int) -> None:
         self._parsed += size

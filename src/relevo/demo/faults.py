@@ -50,7 +50,7 @@ def error_body(provider: str, status: int) -> tuple[Any, str]:
             "status": _GOOGLE.get(status, "INTERNAL"),
         }
         if status == 429:  # noqa: PLR2004
-            retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "8s"}
+            retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "30s"}
             error["details"] = [retry]
         return [{"error": error}], "application/json; charset=UTF-8"
     if provider == "qwen":

@@ -99,7 +99,6 @@ class Relay:
         rested = [turn for turn in self._turns if turn.refusal is not None and not turn.tries and not turn.waited]
         if rested:
             soonest = min(rested, key=lambda turn: (turn.refusal and turn.refusal.until_s) or 0.0)
-            self.visit.attempts[:] = [note for note in self.visit.attempts if note is not soonest.note]
             served = await self._ask(soonest, last=True, forced=True)
             if served is not None:
                 return served
@@ -166,8 +165,11 @@ class Relay:
         ticket = await self._enter(turn, last=last, forced=forced)
         if isinstance(ticket, Refusal):
             turn.refusal = ticket
-            turn.note = self._skip(turn, ticket.reason, ticket)
+            if turn.note is None:
+                turn.note = self._skip(turn, ticket.reason, ticket)
             return None
+        if turn.note is not None:
+            self.visit.attempts.remove(turn.note)
         if not turn.tries:
             self.engine.budget.first(self.engine.key_of(turn.target))
         turn.tries += 1

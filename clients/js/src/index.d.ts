@@ -1,13 +1,16 @@
 /** Options of {@link createClient}. */
 export interface ClientOptions {
-  /** Where relevo listens, without `/api/ai/chat`. Default `""`: the page's own origin. Node needs a full URL. */
-  baseUrl?: string;
   /**
-   * Gives the user's session token. Asked once for each call, and once more when the server
-   * answers 401. With `null`, `undefined` or `""` no `Authorization` header is sent.
+   * Where relevo listens, without `/api/ai/chat`: a text, a `URL`, or what has a `url`. Default `""`: the page's
+   * own origin. Node needs a full URL. Whatever it is, `fetch` is called with a text.
+   */
+  baseUrl?: string | URL | { url: string } | undefined;
+  /**
+   * Gives the user's session token. Asked once for each call, and once more, with `refresh: true`, when the
+   * server answers 401. With `null`, `undefined` or `""` no `Authorization` header is sent.
    * What it throws, the call rejects with.
    */
-  getToken?: () => string | null | undefined | Promise<string | null | undefined>;
+  getToken?: (why: { refresh: boolean }) => string | null | undefined | Promise<string | null | undefined>;
   /** Used instead of the global `fetch`. It gets the URL as a string. */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
   /**
@@ -87,7 +90,14 @@ interface ChatOptions {
   tools?: Tool[];
   tool_choice?: ToolChoice;
   /** Ends the call, also between two tries; it then rejects with the signal's `reason`. Never sent. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
+  /** In place of the client's `retries`, for this call. Never sent. */
+  maxRetries?: number | undefined;
+  /**
+   * Same key and same request within ten minutes: the same answer, charged once. `chat` makes a new one for each
+   * call; `stream` has none unless you name one.
+   */
+  idempotencyKey?: string | undefined;
 }
 
 /** Either one user text (`prompt`) or a conversation (`messages`). */
@@ -138,8 +148,65 @@ export interface ChatAnswer {
   demo?: boolean;
 }
 
-/** Parameters of `generateWithFallback`. */
-export interface GenerateParams {
+/** An event of a stream. `text` is all of the answer so far: showing it is enough, whatever happens. */
+export type StreamEvent = { text: string } & (
+  | { type: "attempt"; n: number; provider: string; model: string }
+  | { type: "attempt_failed"; provider: string; code: string; ms: number }
+  /** `content` is the next piece. */
+  | { type: "delta"; content: string }
+  | { type: "tool_calls"; tool_calls: ToolCall[] }
+  /**
+   * All pieces so far are void. `reason` is what went wrong, or `replayed`: the connection was cut, and the whole
+   * answer comes again (only with `idempotencyKey`; then no `provider` and `model`).
+   */
+  | { type: "restart"; provider?: string; model?: string; reason: string }
+  /** The answer is whole and paid for: what `chat` would have given. */
+  | ({ type: "done" } & ChatAnswer)
+);
+
+export type StreamParams = ChatParams & {
+  /** `"restart"`: after a cut the next target may begin anew; you handle `restart`, or show `text`. */
+  onCut?: "restart" | undefined;
+};
+
+/** The caller's account. `null` for every number while the server has credits off. */
+export interface Credits {
+  balance: number | null;
+  held: number | null;
+  /** Balance minus what running calls have set aside. */
+  available: number | null;
+  /** In the order in which they are spent. Times are ISO 8601. */
+  buckets: Array<{ kind: string; remaining: number; expires_at: string | null }>;
+  resets_at: string | null;
+}
+
+/** What a call would cost at most, target by target. */
+export interface Quote {
+  task: string;
+  required: number | null;
+  available: number | null;
+  chain: Array<{ provider: string; model: string; credits: number | null; skipped: string | null }>;
+}
+
+export interface Task {
+  task: string;
+  /** The fixed price of one answer; `metered` instead where tokens are charged. */
+  credits?: number;
+  metered?: boolean;
+  targets: Array<{ provider: string; model: string }>;
+}
+
+/** The original's statistics: the tries that this client has heard of since the page was loaded. */
+export interface OrchestratorStats {
+  totalAttempts: number;
+  successfulAttempts: number;
+  failedAttempts: number;
+  /** `successRate` is in percent, with two decimals: `"96.67"`. */
+  providerStats: Record<string, { total: number; successful: number; failed: number; successRate: string }>;
+}
+
+/** Parameters of `generateWithFallback`. More of `chat`'s may be given. */
+export interface GenerateParams extends Omit<ChatOptions, "maxRetries"> {
   prompt: string;
   /** Default `"LONG_CONTENT"`. */
   taskType?: string;
@@ -149,14 +216,12 @@ export interface GenerateParams {
    * How often this call is repeated after a network failure or a 429, 502, 503 or 504.
    * Default: the client's `retries`. How often a provider is tried is up to the server.
    */
-  maxRetries?: number;
+  maxRetries?: number | undefined;
   /**
-   * Called with the name of each provider that was tried, in order, when the answer has come or
-   * all have failed. What it throws goes to `console.error` and changes nothing.
+   * Called with the name of each provider at the moment when it is tried.
+   * What it throws goes to `console.error` and changes nothing.
    */
-  onProviderSwitch?: (provider: string) => void;
-  /** Ends the call; it then rejects with the signal's `reason`. */
-  signal?: AbortSignal;
+  onProviderSwitch?: ((provider: string) => void) | null | undefined;
 }
 
 export interface GenerateResult {
@@ -176,11 +241,28 @@ export interface Client {
    */
   chat(params: ChatParams): Promise<ChatAnswer>;
   /**
+   * The answer as it comes about. The request goes out with the first step of the loop. Leaving the loop, or an
+   * abort of `signal`, ends the call on the server and at the provider too, unless it has an `idempotencyKey`: then
+   * it runs to its end there, and a connection that was cut is taken up again.
+   * @throws {StreamCutError} it broke off; `text` is what had come, and is not the answer
+   * @throws as `chat`
+   */
+  stream(params: StreamParams): AsyncGenerator<StreamEvent, void, void>;
+  /**
    * Takes the place of a `generateWithFallback` that called the providers from the browser.
    * @throws {AllProvidersFailedError} with the message "Todos los proveedores fallaron", in every locale
+   * @throws {RelevoError} `unknown_task` with the message "Invalid task type: …"
    * @throws as `chat`
    */
   generateWithFallback(params: GenerateParams): Promise<GenerateResult>;
+  /** Never asks the server. */
+  getOrchestratorStats(): OrchestratorStats;
+  /** The caller's account. */
+  credits(options?: { signal?: AbortSignal | undefined }): Promise<Credits>;
+  /** What `chat` with these parameters would cost at most. No provider is called. */
+  quote(params: ChatParams): Promise<Quote>;
+  /** The tasks of the server, with their targets in order. */
+  tasks(options?: { signal?: AbortSignal | undefined }): Promise<Task[]>;
 }
 
 export function createClient(options?: ClientOptions): Client;
@@ -212,6 +294,8 @@ export type ErrorCode =
   | "internal_error"
   | "unavailable"
   | "network_error"
+  | "stream_cut"
+  | "loop_detected"
   | "timeout"
   | "bad_answer"
   | "http_error"
@@ -223,6 +307,7 @@ export interface ErrorDetails {
   requestId?: string;
   body?: Record<string, unknown>;
   cause?: unknown;
+  [field: string]: unknown;
 }
 
 /** A call that failed. `message` is the server's text for a person, where there is one. */
@@ -230,16 +315,22 @@ export class RelevoError extends Error {
   constructor(message: string, details?: ErrorDetails);
   /**
    * The server's code, or one of the client's own: `network_error` (no answer came; see `cause`),
-   * `timeout` (`timeoutMs` is over), `bad_answer` (a 2xx that is not an answer of relevo),
+   * `timeout` (`timeoutMs` is over), `stream_cut` (the server's too), `bad_answer` (a 2xx that is not an answer of relevo),
    * `http_error` (an error without a code, such as a proxy's page).
    */
   code: ErrorCode;
-  /** The HTTP status; `undefined` when there was no answer. */
+  /** The HTTP status; `undefined` when there was no answer, and for an error inside a stream. */
   status?: number;
   /** The request's name in relevo's log. */
   requestId?: string;
-  /** The answer's JSON object; `undefined` when it was none. */
+  /** The answer's JSON object, empty when it was none; `undefined` when there was no answer. */
   body?: Record<string, unknown>;
+  /** With 400 `invalid_request`: the field that is wrong. */
+  field?: string;
+  /** Milliseconds after which the server wants to be asked again, where it said so. */
+  retryAfterMs?: number;
+  /** In a stream: what had come of the answer. */
+  text?: string;
   /** With `network_error`: what `fetch` rejected with. */
   cause?: unknown;
 }
@@ -258,6 +349,11 @@ export class InsufficientCreditsError extends RelevoError {
 
 /** 500 `all_providers_failed`. */
 export class AllProvidersFailedError extends RelevoError {
-  /** What happened at each target; empty if the server did not say. */
+  /** What happened at each target. */
   attempts: Attempt[];
+}
+
+/** A stream that ended before its answer did: `text` is what had come, and is not the answer. */
+export class StreamCutError extends RelevoError {
+  text: string;
 }

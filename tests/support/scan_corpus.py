@@ -174,7 +174,7 @@ LEAKS: Final = [
     app("14 by hand", {"src/c.js": "fetch('https://api.anthropic.com/v1/messages', { headers: { 'anthropic-dangerous-direct-browser-access': 'true' } });"}, "browser-sdk", "provider-call"),
     app("15 an open proxy", {"api/chat.js": CORS + "await fetch('https://api.anthropic.com/v1/messages', { headers: { 'x-api-key': process.env.VITE_ANTHROPIC_KEY } });"}, "open-proxy"),
     app("15 express for everybody", {"server/index.js": "const OpenAI = require('openai');\napp.use(cors());\nconst ai = new OpenAI({ apiKey: process.env.OPENAI_API_KEY });"}, "open-proxy"),
-    app("16 a sequence in the client", {"src/ai.ts": "const PROVIDER_SEQUENCE = [{ provider: 'openai', model: 'a' }, { provider: 'gemini', model: 'b' }];\nfor (const step of PROVIDER_SEQUENCE) {\n await supabase.functions.invoke('ai-proxy', { body: step });\n}"}, "fallback-table"),
+    app("16 a sequence in the client", {"src/ai.ts": "const PROVIDER_SEQUENCE = [{ provider: 'openai', model: 'a' }, { provider: 'gemini', model: 'b' }];\nfor (const step of PROVIDER_SEQUENCE) {\n await supabase.functions.invoke('ai-proxy', { body: step });\n}"}, "fallback-table", "fallback-loop"),
     app("16 an open function", {"supabase/functions/ai-proxy/index.ts": "const corsHeaders = { 'Access-Control-Allow-Origin': '*' };\nawait fetch('https://api.openai.com/v1/chat/completions', { headers: { Authorization: `Bearer ${Deno.env.get('OPENAI_API_KEY')}` } });"}, "open-proxy"),
     app("17 Lovable's gateway", {"supabase/functions/ai/index.ts": "const corsHeaders = { 'Access-Control-Allow-Origin': '*' };\nawait fetch('https://ai.gateway.lovable.dev/v1/chat/completions');"}, "open-proxy"),
     # where keys lie

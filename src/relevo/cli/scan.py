@@ -15,7 +15,7 @@ from relevo.cli.common import FOUND_PROBLEMS, config_option, examples, fail, jso
 from relevo.cli.tables import printable
 from relevo.core.errors import Fault, UpstreamError
 from relevo.scan import baseline as accepted
-from relevo.scan.findings import RULES, Finding, Severity
+from relevo.scan.findings import RULES, Finding, Severity, ranked
 from relevo.scan.page import SCRIPT_BYTES_MAX, BadAddress, load
 from relevo.scan.project import FILE_BYTES_MAX, Scan, scan_bundle, scan_folder
 from relevo.scan.reports import as_json as report_json
@@ -26,6 +26,7 @@ _COLOURS: Final = {
     Severity.CRITICAL: "red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan",
     Severity.INFO: "cyan",
 }  # fmt: skip
+_FETCH_S: Final = 30.0
 _PROGRESS_EVERY: Final = 100
 _NAMES_SHOWN: Final = 5
 _THEN: Final = (
@@ -97,10 +98,10 @@ def _scan(folder: Path | None, url: str | None) -> Scan:
     except OSError as error:
         fail(f"{redact(str(where))} cannot be scanned: {error.strerror}")
     return Scan(
-        findings=[*found.findings, *here.findings],
+        findings=ranked([*found.findings, *here.findings]),
         files=found.files + here.files,
         too_large=here.too_large,
-        unreadable=here.unreadable,
+        unreadable=found.unreadable + here.unreadable,
     )
 
 
@@ -127,14 +128,19 @@ def _page(url: str) -> Scan:
 
     async def run() -> Scan:
         transport = HttpTransport()
-        fetch = SmallGet(transport, bytes_max=SCRIPT_BYTES_MAX)
+        fetch = SmallGet(transport, timeout_s=_FETCH_S, bytes_max=SCRIPT_BYTES_MAX)
 
-        async def get(address: str) -> bytes:
-            click.echo(f"reading {redact(address.partition('?')[0])} …", err=True)
-            return (await fetch(address))[0]
+        async def get(address: str) -> bytes | None:
+            click.echo(f"reading {printable(redact(address.partition('?')[0]))} …", err=True)
+            try:
+                return (await fetch(address))[0]
+            except UpstreamError:
+                if address == url:
+                    raise
+                return None
 
         try:
-            return scan_bundle(await load(url, get))
+            return scan_bundle(*await load(url, get))
         finally:
             await transport.aclose()
 

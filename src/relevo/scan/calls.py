@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from relevo.scan.known import HOSTS, PUBLIC_PREFIXES, provider_near, provider_of_name
@@ -9,8 +10,9 @@ from relevo.scan.known import HOSTS, PUBLIC_PREFIXES, provider_near, provider_of
 _NEAR_BYTES: Final = 400
 _TABLE_BYTES: Final = 2500
 _LINE_BYTES: Final = 400
+_SITES_MAX: Final = 200
+"""Places of one kind that are looked at in one file: nobody reads more, and a hostile file costs no time."""
 
-_HOST: Final = re.compile(b"(?i)" + b"|".join(re.escape(host) for host in sorted(HOSTS, key=len, reverse=True)))
 _SDKS: Final[dict[bytes, str]] = {
     b"GoogleGenerativeAI": "Gemini",
     b"GoogleGenAI": "Gemini",
@@ -78,9 +80,12 @@ _TABLE: Final = re.compile(
     rb"(?i)(?<![\w.])(?:const|let|var|export\s{1,4}const|static|readonly)\s{1,4}(?:\w{0,30}_?providers?(?:_?(?:chain|sequence|order|priority|list|configs?|fallbacks?|table|map|s))?"
     rb"|\w{0,30}(?:fallback|ai)_?(?:chain|order|sequence|providers?|models)\w{0,20})\s{0,4}(?::[^=\n]{0,120})?=\s{0,9}(?:Object\.freeze\(\s{0,9})?[\[{]"
 )
-_ROW: Final = re.compile(
-    rb"(?i)\b(?:gemini|openai|anthropic|claude|deepseek|qwen|groq|grok|xai|mistral|cohere|perplexity|openrouter|together|fireworks)\b"
-)
+_END_OF_TABLE: Final = re.compile(rb"\n[\]}]|[\]}];")
+_PROVIDERS: Final = (
+    b"gemini", b"openai", b"anthropic", b"claude", b"deepseek", b"qwen", b"groq", b"grok", b"xai", b"mistral",
+    b"cohere", b"perplexity", b"openrouter", b"together", b"fireworks",
+)  # fmt: skip
+_ROW: Final = re.compile(rb"(?i)\b(?:" + b"|".join(_PROVIDERS) + rb")\b")
 _ORDERED: Final = re.compile(
     rb"(?i)\b(?:endpoint|keyEnv|apiKey|baseUrl|url|model|priority|max_?tokens|provider)\b['\"]?\s{0,4}[:,}]"
 )
@@ -119,15 +124,18 @@ class Site(NamedTuple):
 
 def calls(text: bytes, *, bundle: bool = False) -> Iterator[Site]:
     """Where a script that runs in the browser asks a provider."""
-    own = _USERS_KEY.search(text) is not None and not _reads_a_key(text)
-    for start, provider, rule in _hosts(text):
+    found = list(_hosts(text))
+    flags = list(_flags(text)) if b"nthropic" in text or b"dangerously" in text else []
+    own = bool(found or flags) and _USERS_KEY.search(text) is not None and not _reads_a_key(text)
+    for start, provider, rule in found:
         if rule == "allowed-host":
             yield Site(start, rule, provider)
         elif own:
             yield Site(start, "users-own-key", provider)
         else:
             yield Site(start, "provider-in-bundle" if bundle else "provider-call", provider)
-    yield from _flags(text, own=own)
+    for start, provider in flags:
+        yield Site(start, "users-own-key" if own else "browser-sdk", provider)
     if not bundle and not own:
         yield from _constructed(text)
 
@@ -140,29 +148,37 @@ def _reads_a_key(text: bytes) -> bool:
 
 
 def _hosts(text: bytes) -> Iterator[tuple[int, str, str]]:
-    for found in _HOST.finditer(text):
-        before = text[max(0, found.start() - _LINE_BYTES) : found.start()]
-        if before[-1:].isalnum() or _LINK.search(before[-200:]) or _VALIDATOR.search(before[-120:]):
-            continue
-        if in_comment(text, found.start()):
-            continue
-        rule = "allowed-host" if _POLICY.search(before) else "provider-call"
-        yield found.start(), HOSTS[found[0].lower()], rule
+    for host, provider in HOSTS.items():
+        start = text.find(host)
+        for _ in range(_SITES_MAX):
+            if start < 0:
+                break
+            before = text[max(0, start - _LINE_BYTES) : start]
+            if not (before[-1:].isalnum() or _is_mentioned(before) or in_comment(text, start)):
+                yield start, provider, "allowed-host" if _POLICY.search(before) else "provider-call"
+            start = text.find(host, start + 1)
 
 
-def _flags(text: bytes, *, own: bool) -> Iterator[Site]:
-    for found in _FLAG.finditer(text):
+def _is_mentioned(before: bytes) -> bool:
+    """Whether what stands before a host makes it a link or something to compare with, not an address to call."""
+    return _LINK.search(before[-200:]) is not None or _VALIDATOR.search(before[-120:]) is not None
+
+
+def _flags(text: bytes) -> Iterator[tuple[int, str]]:
+    for found in islice(_FLAG.finditer(text), _SITES_MAX):
         around = text[max(0, found.start() - _NEAR_BYTES) : found.end() + _NEAR_BYTES]
-        if in_comment(text, found.start()) or (_SESSION_KEY.search(around) and not _HOST.search(around)):
+        if in_comment(text, found.start()) or (
+            _SESSION_KEY.search(around) and not any(host in around for host in HOSTS)
+        ):
             continue
         provider = provider_near(around) or ("Anthropic" if b"nthropic" in around else "OpenAI")
-        yield Site(found.start(), "users-own-key" if own else "browser-sdk", provider)
+        yield found.start(), provider
 
 
 def _constructed(text: bytes) -> Iterator[Site]:
-    if not _MODULE.search(text):
+    if not any(name in text for name in _SDKS) or not _MODULE.search(text):
         return
-    for found in _SDK.finditer(text):
+    for found in islice(_SDK.finditer(text), _SITES_MAX):
         around = text[found.start() : found.end() + _NEAR_BYTES]
         if in_comment(text, found.start()) or _SESSION_KEY.search(around):
             continue
@@ -171,14 +187,15 @@ def _constructed(text: bytes) -> Iterator[Site]:
 
 def fallbacks(text: bytes) -> Iterator[Site]:
     """Tables of providers in order, and loops over them that ask."""
-    if _FROM_RELEVO.search(text):
+    low = text.lower()
+    if not any(name in low for name in _PROVIDERS) or _FROM_RELEVO.search(text):
         return
-    for found in _TABLE.finditer(text):
-        block = text[found.start() : found.end() + _TABLE_BYTES]
+    for found in islice(_TABLE.finditer(text), _SITES_MAX):
+        block = _END_OF_TABLE.split(text[found.start() : found.end() + _TABLE_BYTES], maxsplit=1)[0]
         rows = {row.lower() for row in _ROW.findall(block)}
         if len(rows) > 1 and _ORDERED.search(block) and not in_comment(text, found.start()):
             yield Site(found.start(), "fallback-table", ", ".join(sorted(row.decode() for row in rows)))
-    for found in _LOOP.finditer(text):
+    for found in islice(_LOOP.finditer(text), _SITES_MAX):
         block = text[found.end() : found.end() + _TABLE_BYTES]
         if _ASKS.search(block) and _ROW.search(text) and not in_comment(text, found.start()):
             yield Site(found.start(), "fallback-loop", "loop")
@@ -193,7 +210,7 @@ def proxies(config: bytes) -> Iterator[Site]:
 
 def whole_env(text: bytes) -> Iterator[Site]:
     """`import.meta.env[name]` and `= import.meta.env`: the build then writes all variables into the bundle."""
-    for found in _WHOLE_ENV.finditer(text):
+    for found in islice(_WHOLE_ENV.finditer(text), _SITES_MAX):
         if not in_comment(text, found.start()):
             yield Site(found.start(), "env-object", "import.meta.env")
 

@@ -93,6 +93,22 @@ _WORDS: Final[dict[str, str]] = {
     "LLM": "AI",
 }
 
+VARIABLES: Final = {
+    "Gemini": "GEMINI_API_KEY",
+    "Google": "GEMINI_API_KEY",
+    "Qwen": "DASHSCOPE_API_KEY",
+    "DeepSeek": "DEEPSEEK_API_KEY",
+    "OpenAI": "OPENAI_API_KEY",
+    "Anthropic": "ANTHROPIC_API_KEY",
+    "Mistral": "MISTRAL_API_KEY",
+    "Groq": "GROQ_API_KEY",
+    "xAI": "XAI_API_KEY",
+    "OpenRouter": "OPENROUTER_API_KEY",
+    "Together": "TOGETHER_API_KEY",
+    "Fireworks": "FIREWORKS_API_KEY",
+}
+"""Where relevo looks for the key of a built-in provider."""
+
 PUBLIC_PREFIXES: Final = (
     "VITE_",
     "NEXT_PUBLIC_",

@@ -8,6 +8,7 @@ from typing import Final
 
 from relevo.scan import calls, names
 from relevo.scan.findings import Finding, Severity, finding
+from relevo.scan.known import VARIABLES
 from relevo.scan.place import Kind, Place, runs_on_server
 from relevo.scan.values import Value, split_values, values
 
@@ -24,6 +25,15 @@ _LEAKED: Final = {
     Kind.SERVER: "whoever can read the source, or its history, has the key",
     Kind.OTHER: "whoever can read this file has the key",
     Kind.TEST: "it looks like a real key in a test: rotate it, unless it was invented",
+}
+
+
+_WHY: Final = {
+    "provider-call": "every visitor needs the key for it",
+    "browser-sdk": "every visitor has the key that it is given",
+    "provider-in-bundle": "what runs in the browser may call it, with a key that every visitor has",
+    "users-own-key": "each visitor's own key pays for it",
+    "allowed-host": "nothing is called here, but the page may",
 }
 
 
@@ -96,8 +106,7 @@ def look(text: Text, path: str, place: Place, project: Project) -> list[Finding]
     elif place.kind is Kind.BUILD:
         _look_at_build(text, project)
     elif place.script and place.kind in {Kind.CLIENT, Kind.BUNDLE, Kind.SERVER}:
-        server = place.kind is Kind.SERVER or runs_on_server(text.data, project.baked, project.public.prefixes)
-        _look_at_script(text, Kind.SERVER if server else place.kind, project, html=path.endswith((".html", ".htm")))
+        _look_at_script(text, place.kind, project, html=path.endswith((".html", ".htm")))
     else:
         _keys(text, values(text.data), place.kind)
     return text.findings
@@ -166,24 +175,36 @@ def _look_at_build(text: Text, project: Project) -> None:
 
 
 def _look_at_script(text: Text, kind: Kind, project: Project, *, html: bool) -> None:
-    data = text.data
     if kind is Kind.BUNDLE:
         text.deaf()
-    _keys(text, values(data), kind)
-    _keys(text, split_values(data), kind, "key-split")
+    _keys(text, values(text.data), kind)
+    _keys(text, split_values(text.data), kind, "key-split")
     _named_values(text, kind)
-    if kind is Kind.SERVER:
-        for site in calls.open_proxy(data):
-            text.add(site.start, site.rule, site.subject, f"any site may spend your {site.subject} key through it")
-        return
+    known = len(text.findings)
+    if kind is not Kind.SERVER:
+        _look_at_browser(text, kind, project, html=html)
+        if len(text.findings) == known or not runs_on_server(text.data, project.baked, project.public.prefixes):
+            return
+        del text.findings[known:]
+    for site in calls.open_proxy(text.data):
+        text.add(site.start, site.rule, site.subject, f"any site may spend your {site.subject} key through it")
+
+
+def _look_at_browser(text: Text, kind: Kind, project: Project, *, html: bool) -> None:
+    data = text.data
     seen = set()
     for name in (*project.public.find(data), *names.members(data, project.baked)):
         if name.name not in seen and not calls.in_comment(data, name.start):
             seen.add(name.name)
-            text.add(name.start, "public-name", name.name, f"{name.provider} key: the browser reads it here")
+            text.add(
+                name.start,
+                "public-name",
+                name.name,
+                f"{name.provider} key: the browser reads it here{_in_relevo(name)}",
+            )
     for site in calls.calls(data, bundle=kind is Kind.BUNDLE):
         if not html or site.rule == "allowed-host" or _in_script(data, site.start):
-            text.add(site.start, site.rule, site.subject, f"{site.subject}: every visitor needs the key for it")
+            text.add(site.start, site.rule, site.subject, _WHY[site.rule])
     if kind is Kind.CLIENT:
         for site in calls.fallbacks(data):
             text.add(
@@ -191,6 +212,11 @@ def _look_at_script(text: Text, kind: Kind, project: Project, *, html: bool) -> 
             )
         for site in calls.whole_env(data) if project.public_keys else ():
             text.add(site.start, site.rule, site.subject, "an env file gives a provider's key a public name")
+
+
+def _in_relevo(name: names.Named) -> str:
+    variable = VARIABLES.get(name.provider)
+    return f"; in relevo's .env it is {variable}" if variable else ""
 
 
 def _named_values(text: Text, kind: Kind) -> None:

@@ -19,15 +19,17 @@ _BLOCK_NAME: Final = re.compile(rb"['\"]?\b([A-Z][A-Z0-9_]{2,60})['\"]?\s{0,9}(?
 _EXTRA: Final = re.compile(rb"""["']?extra["']?\s{0,9}:\s{0,9}\{([^{}]{1,3000})""")
 _EXTRA_NAME: Final = re.compile(rb"""["']?\b([A-Za-z_][\w-]{2,60})["']?\s{0,9}:\s{0,9}(?!["']{2})""")
 _ASSIGNED: Final = re.compile(
-    rb"""\b([A-Za-z_][A-Za-z0-9_\-]{2,60})["'`]?\s{0,9}(?::\s{0,4}string\s{0,4})?(?:=|:)\s{0,9}["'`]([^"'`\s]{16,300})["'`]"""
+    rb"""(?:[Kk]ey|KEY|[Tt]oken|TOKEN|[Ss]ecret|SECRET)s?(?:_?\d{1,3})?["'`]?\s{0,9}(?::\s{0,4}string\s{0,4})?[=:]\s{0,9}"""
+    rb"""["'`]([^"'`\s]{16,300})["'`]"""
 )
 _ENV_LINE: Final = re.compile(
     rb"""(?m)^[ \t]{0,20}(?:export[ \t]{1,9})?([A-Za-z_]\w{1,80})[ \t]{0,9}=[ \t]{0,9}["']?([^\s"'#]{0,400})"""
 )
-_ALL: Final = re.compile(rb"""['"]process\.env['"]\s{0,9}:\s{0,9}(?!\{)""")
+_ALL: Final = re.compile(rb"""['"]process\.env['"]\s{0,9}:(?!\s{0,9}\{)""")
 _MEMBER: Final = re.compile(rb"\b(?:environment|extra|public)\??\.([A-Za-z_]\w{2,60})")
 _PROCESS: Final = re.compile(rb"\bprocess\.env\.([A-Za-z_]\w{1,60})")
-_KEYWORD: Final = re.compile(rb"(?i)key|token|secret")
+_NAME_BEFORE: Final = re.compile(rb"[A-Za-z_][\w\-]{2,60}$")
+_NAME_BYTES: Final = 64
 
 
 class Named(NamedTuple):
@@ -120,16 +122,14 @@ def shipped(config: bytes) -> Iterator[Named]:
 
 def assigned(text: bytes) -> Iterator[Named]:
     """Values without a provider's shape under the name of a provider's key: `openAiApiKey: "…"`."""
-    if not _KEYWORD.search(text):
-        return
     for found in _ASSIGNED.finditer(text):
-        name = found[1].decode()
-        if not _KEYWORD.search(found[1]):
-            continue
+        named = re.split(rb"[^\w\-]", found[0], maxsplit=1)[0]
+        begin = _NAME_BEFORE.search(text[max(0, found.start() - _NAME_BYTES) : found.start() + len(named)])
+        name = begin[0].decode() if begin else ""
         provider = provider_of_name(_without_prefix(name))
-        value = found[2].decode(errors="replace")
+        value = found[1].decode(errors="replace")
         if provider and secret_by_name(value):
-            yield Named(found.start(2), name, provider, mask(value, ""))
+            yield Named(found.start(1), name, provider, mask(value, ""))
 
 
 def env_lines(text: bytes) -> Iterator[Named]:

@@ -15,7 +15,7 @@ _SCRIPT: Final = re.compile(
 )
 _CHUNK: Final = re.compile(rb"""["'`]((?:\./|/|assets/|static/|_next/)[\w./\-]{1,200}\.m?js)["'`]""")
 
-Get = Callable[[str], Awaitable[bytes]]
+Get = Callable[[str], Awaitable[bytes | None]]
 
 
 class BadAddress(Exception):
@@ -40,26 +40,29 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
 
 
-async def load(url: str, get: Get) -> list[tuple[str, bytes]]:
+async def load(url: str, get: Get) -> tuple[list[tuple[str, bytes]], list[str]]:
     """A page and the scripts of its own origin, and those that they load in turn; never those of others.
+
+    Returns what was read, each with its address, and the addresses of what was not.
 
     Args:
         url: The page.
-        get: Fetches one address; raises what the caller of this wants to see.
+        get: Fetches one address; None where it has nothing to give.
 
     Raises:
         BadAddress: As `origin_of`.
     """
     origin = origin_of(url)
-    found = {_plain(url): await get(url)}
-    queue = _own(found[_plain(url)], url, origin, _SCRIPT)
+    found: dict[str, bytes | None] = {}
+    queue, pattern = [url], _SCRIPT
     while queue and len(found) <= SCRIPTS_MAX:
         address = queue.pop(0)
-        if _plain(address) in found:
-            continue
-        data = found[_plain(address)] = await get(address)
-        queue += _own(data, address, origin, _CHUNK)
-    return list(found.items())
+        if _plain(address) not in found:
+            data = found[_plain(address)] = await get(address)
+            queue += _own(data or b"", address, origin, pattern)
+            pattern = _CHUNK
+    read = [(address, data) for address, data in found.items() if data is not None]
+    return read, [address for address, data in found.items() if data is None] + list(map(_plain, queue))
 
 
 def _own(data: bytes, base: str, origin: str, pattern: re.Pattern[bytes]) -> list[str]:

@@ -55,9 +55,9 @@ def scan_folder(root: Path, progress: Progress | None = None) -> Scan:
     return scan
 
 
-def scan_bundle(addresses: Sequence[tuple[str, bytes]]) -> Scan:
+def scan_bundle(addresses: Sequence[tuple[str, bytes]], unread: Sequence[str] = ()) -> Scan:
     """Scan what a page loads, as a bundle: each with its address."""
-    project, scan = Project(), Scan(files=len(addresses))
+    project, scan = Project(), Scan(files=len(addresses), unreadable=[redact(each) for each in unread])
     for address, data in addresses:
         scan.findings += look(Text(redact(address), data), address, Place(Kind.BUNDLE, script=True), project)
     scan.findings = ranked(scan.findings)

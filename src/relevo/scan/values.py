@@ -102,9 +102,9 @@ def mask(value: str, prefix: str) -> str:
 def redact(text: str) -> str:
     """A text without the keys that may be in it, such as a file's name or an address."""
     data = text.encode(errors="replace")
-    for start, end in sorted(((start, end) for start, end, _ in _matches(data)), reverse=True):
-        data = data[:start] + b"[key]" + data[end:]
-    return data.decode(errors="replace")
+    for shape in _SHAPES:
+        data = shape.pattern.sub(b"[key]", data)
+    return _JWT.sub(b"[token]", data).decode(errors="replace")
 
 
 def _matches(data: bytes) -> Iterator[tuple[int, int, _Shape]]:

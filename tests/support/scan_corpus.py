@@ -40,7 +40,7 @@ PROVIDERS: Final = [*_SHAPES, "openai"]
 
 def key(provider: str, number: int = 0) -> str:
     """A key of a provider's shape, the same one for the same number, and of nobody."""
-    dice = random.Random(f"{provider} {number}")
+    dice = random.Random(f"{provider} {number}")  # noqa: S311 - a key of nobody
     if provider == "openai":
         ends = ["".join(dice.choices(_ALNUM, k=74)) for _ in range(2)]
         return "sk-" + "proj-" + ends[0] + "T3Blbk" + "FJ" + ends[1]
@@ -51,7 +51,7 @@ def key(provider: str, number: int = 0) -> str:
 
 def jwt(role: str, number: int = 0) -> str:
     """A legacy key of Supabase with this role."""
-    dice = random.Random(f"{role} {number}")
+    dice = random.Random(f"{role} {number}")  # noqa: S311 - a key of nobody
 
     def part(claims: dict[str, str]) -> str:
         return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
@@ -69,7 +69,8 @@ def fill(text: str) -> str:
         text = text.replace(f"<<{provider}:1>>", halves[:9]).replace(f"<<{provider}:2>>", halves[9:])
     for role in ("anon", "service_role", "authenticated"):
         text = text.replace(f"<<jwt:{role}>>", jwt(role))
-    return text.replace("<<plain>>", "".join(random.Random(7).choices(_LOW, k=40)))
+    plain = random.Random(7).choices(_LOW, k=40)  # noqa: S311 - a key of nobody
+    return text.replace("<<plain>>", "".join(plain))
 
 
 @dataclass(frozen=True)
@@ -225,16 +226,16 @@ CLEAN: Final = [
     app("Python", {"app.py": "requests.post('https://api.openai.com/v1/chat/completions', headers={'Authorization': KEY})"}),
     app("an env file that git does not have", {".env": "OPENAI_API_KEY=<<openai>>\nGEMINI_API_KEY=<<google>>\n"}),
     app("a template", {".env.example": "VITE_OPENAI_API_KEY=your_openai_key_here\nGEMINI_API_KEY=\n"}),
-    app("placeholders", {"README.md": "OPENAI_API_KEY=sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nGOOGLE=AIzaSyXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX\nAIzaSy... and sk-ant-api03-..."}),
+    app("placeholders", {"README.md": "OPENAI_API_KEY=sk-" + "x" * 32 + "\nGOOGLE=AIzaSy" + "X" * 33 + "\nAIzaSy... and sk-ant-api03-..."}),
     app("a made-up key", {"src/a.js": "const k = 'sk-" + "1234567890abcdef1234567890abcdef';"}),
     app("your key here", {"src/a.js": "const OPENAI_API_KEY = 'your-openai-api-key-here-1234';"}),
     app("a validator", {"src/v.js": "export const ok = (k) => k.startsWith('sk-') || k.startsWith('sk-ant-') || /^gsk_[A-Za-z0-9]{52}$/.test(k);"}),
     app("a comment with a call", {"src/a.js": "// was: fetch('https://api.openai.com/v1/chat/completions')\n/* import.meta.env.VITE_OPENAI_API_KEY\n   https://api.deepseek.com */\nexport {};"}),
     app("links to documents", {"src/Help.jsx": "<a href=\"https://openrouter.ai/keys\">key</a> <a href='https://api.x.ai'>x</a> platform.openai.com/docs"}),
     app("a policy", {"index.html": "<meta http-equiv=\"Content-Security-Policy\" content=\"connect-src 'self' https://api.openai.com\">"}),
-    app("a hint", {"index.html": "<link rel=\"preconnect\" href=\"https://generativelanguage.googleapis.com\">"}),
+    app("a hint", {"index.html": '<link rel="preconnect" href="https://generativelanguage.googleapis.com">'}),
     app("Firebase", {"src/firebase.js": "initializeApp({ apiKey: '<<google>>', authDomain: 'a.firebaseapp.com', projectId: 'a' });"}),
-    app("Maps", {"index.html": "<script src=\"https://maps.googleapis.com/maps/api/js?key=<<google>>\"></script>"}),
+    app("Maps", {"index.html": '<script src="https://maps.googleapis.com/maps/api/js?key=<<google>>"></script>'}),
     app("names of Firebase, Maps and Stripe", {".env": "VITE_FIREBASE_API_KEY=<<google>>\nVITE_GOOGLE_MAPS_API_KEY=<<google>>\nVITE_STRIPE_PUBLISHABLE_KEY=pk_" + "live_51abcDEF\n", "src/a.js": "import.meta.env.VITE_FIREBASE_API_KEY; import.meta.env.VITE_MERCADOPAGO_PUBLIC_KEY; import.meta.env.VITE_SUPABASE_ANON_KEY;"}),
     app("the public key of Supabase", {"src/supabase.js": "createClient(url, '<<jwt:anon>>'); const b = 'sb_publishable_abcdefghij1234';"}),
     app("the user's own key", {"src/byok.js": "const KEY = localStorage.getItem('openai_key');\n" + _OPENAI_FETCH}),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,7 @@ def test_a_comment_takes_back_one_line_and_none_in_a_bundle(tmp_path: Path) -> N
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist" / "a.js").write_text(f"'{groq}' // relevo-ignore-line")
 
-    assert [(row["path"], row["line"]) for row in findings(tmp_path)] == [("a.js", 3), ("dist/a.js", 1)]
+    assert [f"{row['path']}:{row['line']}" for row in findings(tmp_path)] == ["a.js:3", "dist/a.js:1"]
 
 
 async def test_a_page_of_ones_own_is_read_with_the_scripts_of_its_origin(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ async def test_a_page_of_ones_own_is_read_with_the_scripts_of_its_origin(tmp_pat
         body = bodies.get(request.path.partition("?")[0])
         return reply("", 404) if body is None else reply(body)
 
-    async with Upstream(models=answer) as server:
+    async with Upstream(answer) as server:
         shown = await asyncio.to_thread(scan, "--url", f"http://127.0.0.1:{server.port}/", "--json")
     rows = json.loads(shown.stdout)
 
@@ -188,8 +189,16 @@ async def test_a_page_of_ones_own_is_read_with_the_scripts_of_its_origin(tmp_pat
     "url", ["http://host.example", "ftp://127.0.0.1", "file:///etc", "https://", "x", "https://a:b@c"]
 )
 def test_an_address_that_may_not_be_asked_is_refused(url: str) -> None:
-    """https only, http on this machine only, no credentials."""
+    """Only https, http on this machine only, no credentials."""
     refused = scan("--url", url)
 
     assert refused.exit_code == 2
     assert "--url" in refused.stderr
+
+
+def test_the_guide_has_every_rule_with_its_severity() -> None:
+    """The table of the guide is the catalogue."""
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "scan.md").read_text()
+    documented = dict(re.findall(r"^\| `([\w-]+)` \| (\w+)", page, re.MULTILINE))
+
+    assert documented == {name: rule.severity.word for name, rule in RULES.items()}

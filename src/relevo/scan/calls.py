@@ -45,7 +45,7 @@ _SDKS: Final[dict[bytes, str]] = {
     b"createOpenRouter": "OpenRouter",
     b"createOpenAICompatible": "OpenAI-compatible",
 }
-_NAMES_OF_SDKS: Final = b"|".join(sorted(_SDKS, key=lambda name: -len(name)))
+_NAMES_OF_SDKS: Final = b"|".join(sorted(_SDKS, reverse=True))
 _SDK: Final = re.compile(rb"(?:\bnew\s{1,9}|(?<![\w.$]))(" + _NAMES_OF_SDKS + rb")\s{0,9}\(")
 _MODULE: Final = re.compile(
     rb"""['"](?:npm:|https://[\w.\-]{1,40}/(?:npm/|v\d{1,3}/)?)?"""
@@ -76,9 +76,15 @@ _VALIDATOR: Final = re.compile(
     rb"(?:includes|startsWith|endsWith|indexOf|match|test|hostname\s{0,4}===?)\s{0,4}\(?\s{0,4}['\"`/](?:https?://)?[\w.\-]{0,60}$"
 )
 
+_SOME_PROVIDERS: Final = rb"providers?(?:_?(?:chain|sequence|order|priority|list|configs?|fallbacks?|table|map))?"
+_SOME_CHAIN: Final = rb"(?:fallback|ai)_?(?:chain|order|sequence|providers?|models)\w{0,20}"
 _TABLE: Final = re.compile(
-    rb"(?i)(?<![\w.])(?:const|let|var|export\s{1,4}const|static|readonly)\s{1,4}(?:\w{0,30}_?providers?(?:_?(?:chain|sequence|order|priority|list|configs?|fallbacks?|table|map|s))?"
-    rb"|\w{0,30}(?:fallback|ai)_?(?:chain|order|sequence|providers?|models)\w{0,20})\s{0,4}(?::[^=\n]{0,120})?=\s{0,9}(?:Object\.freeze\(\s{0,9})?[\[{]"
+    rb"(?i)(?<![\w.])(?:const|let|var|static|readonly)\s{1,4}\w{0,30}(?:"
+    + _SOME_PROVIDERS
+    + rb"|"
+    + _SOME_CHAIN
+    + rb")"
+    rb"\s{0,4}(?::[^=\n]{0,120})?=\s{0,9}(?:Object\.freeze\(\s{0,9})?[\[{]"
 )
 _END_OF_TABLE: Final = re.compile(rb"\n[\]}]|[\]}];")
 _PROVIDERS: Final = (
@@ -89,11 +95,15 @@ _ROW: Final = re.compile(rb"(?i)\b(?:" + b"|".join(_PROVIDERS) + rb")\b")
 _ORDERED: Final = re.compile(
     rb"(?i)\b(?:endpoint|keyEnv|apiKey|baseUrl|url|model|priority|max_?tokens|provider)\b['\"]?\s{0,4}[:,}]"
 )
+_OF_PROVIDERS: Final = rb"(?:provider|chain|fallback)\w{0,30}"
 _LOOP: Final = re.compile(
-    rb"(?i)\bfor\s{0,4}(?:await\s{0,4})?\(\s{0,4}(?:const|let|var)\s{1,4}[\w{}\[\], ]{1,60}\s(?:of|in)\s{1,4}[\w.()\[\]]{0,60}(?:provider|chain|fallback)\w{0,30}"
-    rb"|\bfor\s{0,4}\(\s{0,4}(?:let|var)\s{1,4}\w{1,20}\s{0,4}=\s{0,4}0\s{0,4};\s{0,4}\w{1,20}\s{0,4}<\s{0,4}\w{0,30}(?:provider|chain|fallback)\w{0,20}\.length"
+    rb"(?i)\bfor\s{0,4}(?:await\s{0,4})?\(\s{0,4}(?:const|let|var)\s{1,4}[\w{}\[\], ]{1,60}\s(?:of|in)\s{1,4}"
+    rb"[\w.()\[\]]{0,60}"
+    + _OF_PROVIDERS
+    + rb"|\bfor\s{0,4}\(\s{0,4}(?:let|var)\s{1,4}\w{1,20}\s{0,4}=\s{0,4}0\s{0,4};\s{0,4}"
+    rb"\w{1,20}\s{0,4}<\s{0,4}\w{0,30}" + _OF_PROVIDERS + rb"\.length"
     rb"|\b\w{0,30}(?:providers|chain|sequence)\.(?:forEach|reduce|some|find)\("
-    rb"|\b(?:const|let|async\s{1,4}function|function)\s{1,4}generateWithFallback\b\s{0,4}(?:=\s{0,4}(?:async\b|\(|function)|\()"
+    rb"|\b(?:const|let|function)\s{1,4}generateWithFallback\b\s{0,4}(?:=\s{0,4}(?:async\b|\(|function)|\()"
 )
 _ASKS: Final = re.compile(
     rb"/api/ai/|\bfetch\(|\baxios\b|\.invoke\(|generateContent|completions\.create|messages\.create|\bcall\w{0,30}\(|\bask\w{0,30}\(|\.chat\(|\.generate\("

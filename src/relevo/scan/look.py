@@ -51,7 +51,7 @@ class Project:
     git_prefix: str = ""
 
     def tracked(self, path: str) -> bool:
-        """Whether git has the file. An index of version 4 shortens its paths, and then nobody is said to be in it."""
+        """Whether git has the file. An index of version 4 shortens its paths: then it is said to have none."""
         name = (self.git_prefix + path).encode(errors="surrogateescape")
         return len(name).to_bytes(2, "big") + name + b"\0" in self.index
 

@@ -90,7 +90,7 @@ def baked(config: bytes) -> frozenset[str]:
 
 
 def members(text: bytes, baked_names: frozenset[str]) -> Iterator[Named]:
-    """Keys that come by way of an object or a define: `environment.openAiKey`, `extra.geminiKey`, `process.env.X`."""
+    """Keys that come by objects and defines: `environment.openAiKey`, `extra.geminiKey`, `process.env.X`."""
     for found in _MEMBER.finditer(text):
         provider = provider_of_name(found[1].decode())
         if provider:

@@ -169,7 +169,8 @@ _SERVER_SIGN: Final = re.compile(
     rb"""|\bexport\s{1,4}default\s{1,4}async\s{1,4}function\s{1,4}handler\s{0,4}\(\s{0,4}req\b"""
 )
 _BROWSER_SIGN: Final = re.compile(
-    rb"""import\.meta\.env\b|['"]use client['"]|\bdangerouslyAllowBrowser\b|\bwindow\.|\b(?:local|session)Storage\b"""
+    rb"""import\.meta\.env\b|['"]use client['"]|\bdangerouslyAllowBrowser\b|\bwindow\."""
+    rb"""|\b(?:local|session)Storage\b"""
     rb"""|\bdocument\.(?:getElement|querySelector|createElement)|from\s{0,9}['"](?:react|react-dom|vue|svelte|solid-js"""
     rb"""|react-native|@angular/core|expo-constants|preact)['"/]|\bEXPO_PUBLIC_|\bNEXT_PUBLIC_|\bREACT_APP_"""
 )

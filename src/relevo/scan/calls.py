@@ -53,6 +53,11 @@ _MODULE: Final = re.compile(
     rb"""|cohere-ai|@huggingface/inference|together-ai|replicate|@ai-sdk/[\w\-]{1,30}|@langchain/[\w\-]{1,30}"""
     rb"""|@openrouter/ai-sdk-provider|elevenlabs|@elevenlabs/elevenlabs-js|@cerebras/[\w\-]{1,30})(?:@[\w.\-]{1,20})?(?:/[\w\-/]{1,40})?['"]"""
 )
+_PACKAGES: Final = (
+    b"openai", b"@google/gen", b"anthropic", b"groq", b"mistral", b"cohere", b"huggingface", b"together-ai",
+    b"replicate", b"@ai-sdk/", b"langchain", b"openrouter", b"elevenlabs", b"cerebras",
+)  # fmt: skip
+"""What the names of those packages have in them: looked for first, as most files have none."""
 _FLAG: Final = re.compile(
     rb"dangerouslyAllowBrowser['\"]?\s{0,9}[:=]\s{0,9}(?:true|!0)|anthropic-dangerous-direct-browser-access"
 )
@@ -186,7 +191,7 @@ def _flags(text: bytes) -> Iterator[tuple[int, str]]:
 
 
 def _constructed(text: bytes) -> Iterator[Site]:
-    if not any(name in text for name in _SDKS) or not _MODULE.search(text):
+    if not any(name in text for name in _PACKAGES) or not _MODULE.search(text):
         return
     for found in islice(_SDK.finditer(text), _SITES_MAX):
         around = text[found.start() : found.end() + _NEAR_BYTES]

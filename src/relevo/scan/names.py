@@ -18,15 +18,20 @@ _ENV_BLOCK: Final = re.compile(
 _BLOCK_NAME: Final = re.compile(rb"['\"]?\b([A-Z][A-Z0-9_]{2,60})['\"]?\s{0,9}(?=[:,}\n\r\s]|$)")
 _EXTRA: Final = re.compile(rb"""["']?extra["']?\s{0,9}:\s{0,9}\{([^{}]{1,3000})""")
 _EXTRA_NAME: Final = re.compile(rb"""["']?\b([A-Za-z_][\w-]{2,60})["']?\s{0,9}:\s{0,9}(?!["']{2})""")
-_ASSIGNED: Final = re.compile(
-    rb"""(?:[Kk]ey|KEY|[Tt]oken|TOKEN|[Ss]ecret|SECRET)s?(?:_?\d{1,3})?["'`]?\s{0,9}(?::\s{0,4}string\s{0,4})?[=:]\s{0,9}"""
-    rb"""["'`]([^"'`\s]{16,300})["'`]"""
+_ASSIGNED: Final = tuple(
+    re.compile(
+        word
+        + rb"""s?(?:_?\d{1,3})?["'`]?\s{0,9}(?::\s{0,4}string\s{0,4})?[=:]\s{0,9}["'`]([^"'`\s]{16,300})["'`]"""
+    )
+    for word in (b"ey", b"EY", b"oken", b"OKEN", b"ecret", b"ECRET")
 )
+"""Behind the ends of key, token and secret: each begins with a text that is found fast, as one for all does not."""
 _ENV_LINE: Final = re.compile(
     rb"""(?m)^[ \t]{0,20}(?:export[ \t]{1,9})?([A-Za-z_]\w{1,80})[ \t]{0,9}=[ \t]{0,9}["']?([^\s"'#]{0,400})"""
 )
 _ALL: Final = re.compile(rb"""['"]process\.env['"]\s{0,9}:(?!\s{0,9}\{)""")
 _MEMBER: Final = re.compile(rb"\b(?:environment|extra|public)\??\.([A-Za-z_]\w{2,60})")
+_OBJECTS: Final = (b"environment.", b"environment?.", b"extra.", b"extra?.", b"public.", b"public?.")
 _PROCESS: Final = re.compile(rb"\bprocess\.env\.([A-Za-z_]\w{1,60})")
 _NAME_BEFORE: Final = re.compile(rb"[A-Za-z_][\w\-]{2,60}$")
 _NAME_BYTES: Final = 64
@@ -91,7 +96,7 @@ def baked(config: bytes) -> frozenset[str]:
 
 def members(text: bytes, baked_names: frozenset[str]) -> Iterator[Named]:
     """Keys that come by objects and defines: `environment.openAiKey`, `extra.geminiKey`, `process.env.X`."""
-    for found in _MEMBER.finditer(text):
+    for found in _MEMBER.finditer(text) if any(word in text for word in _OBJECTS) else ():
         provider = provider_of_name(found[1].decode())
         if provider:
             yield Named(found.start(), found[0].decode(), provider)
@@ -122,14 +127,16 @@ def shipped(config: bytes) -> Iterator[Named]:
 
 def assigned(text: bytes) -> Iterator[Named]:
     """Values without a provider's shape under the name of a provider's key: `openAiApiKey: "…"`."""
-    for found in _ASSIGNED.finditer(text):
-        named = re.split(rb"[^\w\-]", found[0], maxsplit=1)[0]
-        begin = _NAME_BEFORE.search(text[max(0, found.start() - _NAME_BYTES) : found.start() + len(named)])
-        name = begin[0].decode() if begin else ""
-        provider = provider_of_name(_without_prefix(name))
-        value = found[1].decode(errors="replace")
-        if provider and secret_by_name(value):
-            yield Named(found.start(1), name, provider, mask(value, ""))
+    for pattern in _ASSIGNED:
+        for found in pattern.finditer(text):
+            end = re.match(rb"[\w\-]{1,80}", found[0])
+            begin = max(0, found.start() - _NAME_BYTES)
+            named = _NAME_BEFORE.search(text[begin : found.start() + (end.end() if end else 0)])
+            name = named[0].decode() if named else ""
+            provider = provider_of_name(_without_prefix(name))
+            value = found[1].decode(errors="replace")
+            if provider and secret_by_name(value):
+                yield Named(found.start(1), name, provider, mask(value, ""))
 
 
 def env_lines(text: bytes) -> Iterator[Named]:

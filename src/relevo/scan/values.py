@@ -84,6 +84,9 @@ _PLACEHOLDER: Final = re.compile(
 _CHAIN: Final = re.compile(
     rb"""(?:["'`][\w.\-]{0,200}["'`]\s{0,20}\+\s{0,20}){1,40}(?:["'`]([\w.\-]{0,200})["'`]|[\w.$]{1,80})"""
 )
+_PLUS: Final = re.compile(rb"""["'`]\s{0,20}\+""")
+_OPEN: Final = re.compile(rb"""["'`][\w.\-]{0,200}["'`]$""")
+_PIECE_BYTES: Final = 202
 _JOINED: Final = re.compile(
     rb"""\[\s{0,20}((?:["'`][\w.\-]{0,200}["'`]\s{0,20},?\s{0,20}){2,40})\]\.join\(["'`]{2}\)"""
 )
@@ -178,8 +181,14 @@ def split_values(data: bytes) -> Iterator[Value]:
 
 
 def _chains(data: bytes) -> Iterator[re.Match[bytes]]:
-    if b"+" in data:
-        yield from _CHAIN.finditer(data)
+    end = 0
+    for plus in _PLUS.finditer(data):
+        if plus.start() >= end:
+            first = _OPEN.search(data[max(end, plus.start() - _PIECE_BYTES) : plus.start() + 1])
+            found = _CHAIN.match(data, plus.start() + 1 - len(first[0])) if first else None
+            if found:
+                end = found.end()
+                yield found
     if b".join(" in data:
         yield from _JOINED.finditer(data)
 

@@ -20,7 +20,7 @@ from support.upstream import HANG, Upstream, completion, reply, upstream
 pytestmark = pytest.mark.slow
 
 COMMANDS = [["serve"], ["init"], ["check"], ["explain"], ["schema"], ["token"], ["log"], ["demo"], ["demo", "break"],
-            ["demo", "heal"], ["demo", "status"]]  # fmt: skip
+            ["demo", "heal"], ["demo", "status"], ["scan"]]  # fmt: skip
 LOCAL = """
 [providers.local]
 dialect = "openai_chat"

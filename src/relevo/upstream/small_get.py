@@ -15,9 +15,12 @@ _OK: Final = 200
 class SmallGet:
     """GETs a URL. A redirect is an answer that is not 200, and is not followed."""
 
-    def __init__(self, transport: Transport, *, timeout_s: float = _TIMEOUT_S) -> None:
-        """Args: timeout_s: for the whole exchange."""
+    def __init__(
+        self, transport: Transport, *, timeout_s: float = _TIMEOUT_S, bytes_max: int = _BODY_BYTES_MAX
+    ) -> None:
+        """Args: timeout_s: for the whole exchange. bytes_max: of the body."""
         self._transport = transport
+        self._bytes_max = bytes_max
         self._timeout_s = timeout_s
 
     async def __call__(self, url: str) -> tuple[bytes, str]:
@@ -35,7 +38,7 @@ class SmallGet:
     async def _get(self, url: str) -> tuple[bytes, str]:
         reply = await self._transport.get(url, _HEADERS, _ignore)
         try:
-            body = await _read(reply)
+            body = await _read(reply, self._bytes_max)
         except BaseException:
             reply.abort()
             raise
@@ -43,15 +46,15 @@ class SmallGet:
         return body, reply.header("cache-control")
 
 
-async def _read(reply: WireReply) -> bytes:
+async def _read(reply: WireReply, bytes_max: int) -> bytes:
     if reply.http_status != _OK:
         status = reply.http_status
         raise UpstreamError(Fault.UNEXPECTED_STATUS, detail=f"status {status}", http_status=status)
     body = bytearray()
     while chunk := await reply.read():
         body += chunk
-        if len(body) > _BODY_BYTES_MAX:
-            raise UpstreamError(Fault.REPLY_TOO_LARGE, detail=f"over {_BODY_BYTES_MAX // 1024} KiB")
+        if len(body) > bytes_max:
+            raise UpstreamError(Fault.REPLY_TOO_LARGE, detail=f"over {bytes_max // 1024} KiB")
     return bytes(body)
 
 

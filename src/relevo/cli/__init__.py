@@ -24,6 +24,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "restore": "relevo.cli.backup:restore",
     "admin": "relevo.cli.admin:admin",
     "demo": "relevo.cli.demo:demo",
+    "migrate": "relevo.cli.migrate:migrate",
 }
 
 

@@ -135,7 +135,21 @@ class Calls:
         options = f", {{ signal: {text(signal)} }}" if signal is not None else ""
         if signal is not None and signal.type == "shorthand_property_identifier":
             options = ", { signal }"
-        return [Edit(node.start_byte, node.end_byte, f"{adapter}('{task}', {text(body)}{options})".encode())]
+        written = self._outdented(body, node)
+        return [Edit(node.start_byte, node.end_byte, f"{adapter}('{task}', {written}{options})".encode())]
+
+    def _outdented(self, body: Node, call: Node) -> str:
+        """The request as it is written, at the indent of its new place."""
+
+        def indent(node: Node) -> int:
+            line = self._source.data.split(b"\n")[node.start_point[0]]
+            return len(line) - len(line.lstrip())
+
+        surplus = indent(body) - indent(call)
+        first, *rest = text(body).split("\n")
+        if surplus <= 0 or "`" in text(body):
+            return text(body)
+        return "\n".join([first, *(row[surplus:] if not row[:surplus].strip() else row for row in rest)])
 
     def _task(self, provider: str, model: Any, body: dict[str, Any], node: Node) -> str:
         if not isinstance(model, str) or not model or "\N{REPLACEMENT CHARACTER}" in model:

@@ -15,10 +15,10 @@ class Edit:
 
 
 def apply(data: bytes, edits: Iterable[Edit]) -> bytes:
-    """The bytes after all edits. One that lies within an earlier, larger one is void."""
+    """The bytes after all edits. What an earlier, larger one has taken is taken once."""
     out, at = [], 0
     for edit in sorted(set(edits), key=lambda e: (e.start, -e.end)):
-        if edit.start < at:
+        if edit.end <= at:
             continue
         out += [data[at : edit.start], edit.new]
         at = edit.end

@@ -37,19 +37,19 @@ def env_rows(data: bytes) -> dict[str, str]:
     return found
 
 
-def env_file(data: bytes) -> bytes:
-    """A `.env` file whose public key names are commented out, each with a note."""
+def env_file(data: bytes, used: set[str]) -> bytes:
+    """A `.env` file whose public key names are commented out, each with a note, but for those still `used`."""
     end = b"\r\n" if b"\r\n" in data else b"\n"
     edits = [
         Edit(match.start(), match.start(), OFF.encode() + end + b"# ")
         for match in _ROW.finditer(data)
-        if PUBLIC_KEY_NAME.fullmatch(match[1].decode())
+        if PUBLIC_KEY_NAME.fullmatch(match[1].decode()) and match[1].decode() not in used
     ]
     return apply(data, edits)
 
 
-def vite(source: Source, left: list[Left]) -> bytes:
-    """A Vite configuration without defines of keys, and with the way to relevo in development."""
+def vite(source: Source, used: set[str], left: list[Left]) -> bytes:
+    """A Vite configuration without defines of keys that nothing has `used` since, and with the way to relevo in development."""
     config = _config(source)
     if config is None:
         left.append(
@@ -60,25 +60,24 @@ def vite(source: Source, left: list[Left]) -> bytes:
     properties = pairs(config)
     define = properties.get("define")
     if define is not None and unwrap(define).type == "object":
-        edits += _without_keys(source, unwrap(define))
+        edits += _without_keys(source, unwrap(define), used)
     edits += _proxy(source, config, properties, left)
     return apply(source.data, edits)
 
 
 def _config(source: Source) -> Node | None:
-    exported = None
-    for node in source.root.named_children:
-        if node.type == "export_statement" and any(c.type == "default" for c in node.children):
-            exported = field(node, "value") or field(node, "declaration")
-        elif node.type == "expression_statement" and text(node).startswith("module.exports"):
-            exported = field(node.named_children[0], "right")
-    node: Node | None = unwrap(exported) if exported is not None else None
-    if node is not None and node.type == "call_expression":
-        given = arguments(node)
-        node = unwrap(given[0]) if given else None
-    if node is not None and node.type in FUNCTIONS:
-        node = _returned(node)
-    return node if node is not None and node.type == "object" else None
+    exported: Node | None = None
+    for statement in source.root.named_children:
+        if statement.type == "export_statement" and any(c.type == "default" for c in statement.children):
+            exported = field(statement, "value") or field(statement, "declaration")
+        elif statement.type == "expression_statement" and text(statement).startswith("module.exports"):
+            exported = field(statement.named_children[0], "right")
+    if exported is not None and unwrap(exported).type == "call_expression":
+        exported = next(iter(arguments(unwrap(exported))), None)
+    if exported is not None and unwrap(exported).type in FUNCTIONS:
+        exported = _returned(unwrap(exported))
+    found = unwrap(exported) if exported is not None else None
+    return found if found is not None and found.type == "object" else None
 
 
 def _returned(function: Node) -> Node | None:
@@ -89,9 +88,9 @@ def _returned(function: Node) -> Node | None:
     return unwrap(found[-1].named_children[0]) if found else None
 
 
-def _without_keys(source: Source, define: Node) -> list[Edit]:
+def _without_keys(source: Source, define: Node, used: set[str]) -> list[Edit]:
     rows = [child for child in define.named_children if child.type != "comment"]
-    bad = [row for row in rows if KEY_NAME.search(text(row))]
+    bad = [row for row in rows if KEY_NAME.search(text(row)) and not used.intersection(KEY_NAME.findall(text(row)))]
     if bad and len(bad) == len(rows) and define.parent is not None:
         return [whole_lines(source.data, define.parent.start_byte, define.parent.end_byte)]
     return [whole_lines(source.data, row.start_byte, row.end_byte) for row in bad]
@@ -188,6 +187,17 @@ def caddy(data: bytes) -> bytes | None:
         return None
     block = f"\thandle {PATH}/* {{\n\t\treverse_proxy 127.0.0.1:8787\n\t}}\n".encode()
     return data[:at] + block + data[at:]
+
+
+def host_file(name: str, data: bytes, server: str) -> bytes | None:
+    """A host's file with the way to relevo. None: it has a form that is not changed by itself."""
+    if name == "vercel.json":
+        return vercel(data, server)
+    if name == "netlify.toml":
+        return netlify(data, server)
+    if name == "_redirects":
+        return redirects(data, server)
+    return nginx(data) if name == "nginx.conf" else caddy(data)
 
 
 def package(data: bytes, version: str) -> bytes | None:

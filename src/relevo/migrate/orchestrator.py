@@ -17,7 +17,7 @@ from relevo.migrate.prune import prune, removal
 from relevo.migrate.signature import SPELLINGS, Signature, has_prompt, signature_of
 from relevo.migrate.source import FUNCTIONS, Source, names_in, name_of, pairs, parse, text, unwrap, walk
 from relevo.migrate.source import field as part
-from relevo.migrate.table import DEFAULT_TASK, SECRET_FIELDS, Table, Unproved
+from relevo.migrate.table import SECRET_FIELDS, Table, Unproved
 from relevo.migrate.units import Unit, exports_of, touches_provider, units_of
 from relevo.migrate.values import Values
 
@@ -163,14 +163,17 @@ class Orchestrator:
         return any(unit.node.start_byte <= n.start_byte and n.end_byte <= unit.node.end_byte for n in self._own)
 
     def _seen_outside(self, unit: Unit) -> bool:
-        return unit.name in self._elsewhere or unit.name in {ORIGINAL, STATS} or (
-            unit.function is not None and has_prompt(unit.function) and not self._used_within(unit)
-        )  # fmt: skip
+        return unit.name in self._elsewhere or unit.name in {ORIGINAL, STATS} or self._readable(unit)
 
-    def _used_within(self, unit: Unit) -> bool:
-        return any(
-            unit.name in other.uses for other in self.units if other is not unit and other.owner == unit.owner
-        )
+    def _readable(self, unit: Unit) -> bool:
+        """Whether its arguments are a caller's: those of a helper name a row of the table as well."""
+        if unit.function is None or not has_prompt(unit.function):
+            return False
+        try:
+            signature_of(unit.function, set())
+        except Unproved:
+            return False
+        return True
 
     def _helpers(self, core: Unit) -> list[Unit]:
         found: list[Unit] = []
@@ -206,7 +209,9 @@ class Orchestrator:
         self._complete(signature, core, [function, *helpers])
         if body is None:
             raise Unproved("this function has no body", function)
-        lines = _Body(signature, answer, is_async=text(function).lstrip().startswith("async")).lines()
+        if self._source.typed and answer.failure is not None:
+            answer.failure = answer.failure.replace("error.message", "(error as Error).message")
+        lines = _Body(signature, answer, is_async=any(c.type == "async" for c in function.children)).lines()
         return Edit(body.start_byte, body.end_byte, _block(self._source, function, signature, lines))
 
     def _complete(self, signature: Signature, core: Unit, functions: list[Node]) -> None:
@@ -217,7 +222,7 @@ class Orchestrator:
             if len(set(named)) != 1:
                 raise Unproved("which task it is about cannot be read off", core.node)
             signature.given["taskType"] = f"'{named[0]}'"
-        elif "taskType" not in signature.given and tasks and tasks != [DEFAULT_TASK]:
+        elif "taskType" not in signature.given and tasks:
             signature.given["taskType"] = f"'{tasks[0]}'"
         for meaning in ("temperature", "maxTokens"):
             written = {
@@ -286,7 +291,13 @@ def _like(source: Source, left: Node) -> Node:
 def stripped(table: Table, gone: set[str]) -> list[Edit]:
     """A table without its keys and addresses, and without the functions `gone`: names, models and limits stay."""
     edits = []
-    for node in walk(table.node):
+    spread = names_in(table.node)
+    parts = [table.node]
+    for node in walk(table.source.root):
+        inner = part(node, "value") if node.type == "variable_declarator" and name_of(node) in spread else None
+        if inner is not None and unwrap(inner).type == "object":
+            parts.append(unwrap(inner))
+    for node in (child for whole in parts for child in walk(whole)):
         value = part(node, "value") if node.type == "pair" else None
         if value is None:
             continue
@@ -345,17 +356,17 @@ class _Body:
             lines = [f"const answer = await {call};", *told, f"return {self.answer.success};"]
             if self.answer.failure is None:
                 return lines
-            caught = "catch (error)" if "error." in self.answer.failure else "catch"
+            caught = "catch (error)" if "error" in self.answer.failure.replace("error:", "") else "catch"
             tail = [f"}} {caught} {{", f"  return {self.answer.failure};", "}"]
             return ["try {", *("  " + row for row in lines), *tail]
         success = f"({self.answer.success})" if self.answer.fields is not None else self.answer.success
         if told:
             success = "{ " + " ".join(told) + f" return {self.answer.success}; }}"
-        chain = f"return {call}.then((answer) => {success})"
+        chain = [f"return {call}", f"  .then((answer) => {success})"]
         if self.answer.failure is not None:
             failed = f"({self.answer.failure})" if self.answer.failure.startswith("{") else self.answer.failure
-            chain += f".catch((error) => {failed})"
-        return [chain + ";"]
+            chain.append(f"  .catch((error) => {failed})" if ".message" in failed else f"  .catch(() => {failed})")
+        return [*chain[:-1], chain[-1] + ";"]
 
 
 def _block(source: Source, function: Node, signature: Signature, lines: list[str]) -> bytes:

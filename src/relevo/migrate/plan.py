@@ -13,7 +13,7 @@ from relevo.migrate.generated import NPM, added, folder_of, supabase_client
 from relevo.migrate.importing import relative
 from relevo.migrate.known import KEY_NAME, KEY_VALUE, PUBLIC_KEY_NAME, host_in
 from relevo.migrate.orchestrator import CLIENT_FILE, Orchestrator, is_orchestrator, stripped
-from relevo.migrate.source import Source, line, names_in, parse, walk
+from relevo.migrate.source import SUFFIXES, Source, line, names_in, parse, walk
 from relevo.migrate.table import Table, Unproved, tables_of
 from relevo.migrate.toml import env_example, providers_of, relevo_toml
 from relevo.migrate.units import touches_provider
@@ -22,6 +22,7 @@ from relevo.migrate.values import Values, env_name, imports
 CONFIG: Final = PurePosixPath("relevo.toml")
 EXAMPLE: Final = PurePosixPath(".env.example")
 PASTE: Final = "paste"
+_CODE: Final = (*SUFFIXES, ".vue", ".svelte", ".astro", ".html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ class _Planner:
         moved = bool(self.after)
         if moved:
             files = added(self.app, folder, self.options.client, adapters=self.adapters)
-            for path, data in files.items():
-                self._put(path, data, "the client")
-        self._around(moved=moved)
+            for name, content in files.items():
+                self._put(name, content, "the client")
+        self._around(folder, moved=moved)
         if self.result.tasks:
             self._server()
         self._secrets()
@@ -89,7 +90,9 @@ class _Planner:
         self.result.left.append(Left(str(path), at, what))
 
     def _concerns(self, source: Source) -> bool:
-        return is_orchestrator(source) or touches_provider(source.root) is not None
+        if is_orchestrator(source) or touches_provider(source.root) is not None:
+            return True
+        return bool(self._tables_for(source)) and bool(self._foreign(source))
 
     def _read_tables(self) -> None:
         for source in self.app.browser_sources:
@@ -137,12 +140,17 @@ class _Planner:
 
     def _orchestrator(self, source: Source, tables: list[Table]) -> Orchestrator:
         elsewhere = set().union(*(n for path, n in self.names.items() if path != source.path), set())
-        foreign = {}
+        foreign = self._foreign(source)
+        return Orchestrator(source, tables, self.values, used_elsewhere=elsewhere, foreign=foreign)
+
+    def _foreign(self, source: Source) -> dict[str, Source]:
+        """What a module imports from others that reach a provider."""
+        found = {}
         for name, (_, where) in imports(source).items():
             other = self.app.resolve(source.path, where)
             if other is not None and other is not source and is_orchestrator(other):
-                foreign[name] = other
-        return Orchestrator(source, tables, self.values, used_elsewhere=elsewhere, foreign=foreign)
+                found[name] = other
+        return found
 
     def _idle(self, source: Source) -> bool:
         """Whether other modules imported it, and none does after their move."""
@@ -222,12 +230,15 @@ class _Planner:
                     return value
         return None
 
-    def _around(self, *, moved: bool) -> None:
+    def _around(self, folder: PurePosixPath, *, moved: bool) -> None:
         """The files around the sources: tidied whenever they name keys, extended only when something moved."""
         left = self.result.left
+        used = self._keys_in_use()
         for path, data in self.app.files.items():
             if path.name.startswith(".env"):
-                self._put(path, hosting.env_file(data), "public names of keys are off")
+                self._put(path, hosting.env_file(data, used), "public names of keys are off")
+                for name in sorted(used & hosting.env_rows(data).keys()):
+                    self._leave(path, 0, f"{name} is still in use (see the other rows): take it out at last")
             elif path.name.startswith("vite.config."):
                 source = self.app.sources.get(path)
                 if (
@@ -236,7 +247,9 @@ class _Planner:
                     and (moved or KEY_NAME.search(data.decode(errors="replace")))
                 ):
                     self._put(
-                        path, hosting.vite(source, left), "no keys in define; /api/ai goes to relevo in development"
+                        path,
+                        hosting.vite(source, used, left),
+                        "no keys in define; /api/ai goes to relevo in development",
                     )
             elif moved and hosting.is_hosting(path) and b"/api/ai" not in data:
                 self._host(path, data)
@@ -248,7 +261,15 @@ class _Planner:
             else:
                 self._put(PurePosixPath("package.json"), changed, "the client is a package")
         if moved:
-            self._say_what_hosts_need(package)
+            self._say_what_hosts_need(package, folder)
+
+    def _keys_in_use(self) -> set[str]:
+        """Names of keys that the browser's files still read after the move."""
+        found: set[str] = set()
+        for path, data in self._browser_files():
+            if path.suffix in _CODE and ".config." not in path.name:
+                found |= set(KEY_NAME.findall(data.decode(errors="replace")))
+        return found
 
     def _host(self, path: PurePosixPath, data: bytes) -> None:
         server = self.options.server
@@ -257,13 +278,7 @@ class _Planner:
         )
         if path.name == "netlify.toml" and rules:
             return  # of the two, _redirects counts first
-        changed = {
-            "vercel.json": lambda: hosting.vercel(data, server),
-            "netlify.toml": lambda: hosting.netlify(data, server),
-            "_redirects": lambda: hosting.redirects(data, server),
-            "nginx.conf": lambda: hosting.nginx(data),
-            "Caddyfile": lambda: hosting.caddy(data),
-        }[path.name]()
+        changed = hosting.host_file(path.name, data, server)
         if changed is None:
             self._leave(
                 path, 0, f"pass {hosting.PATH}/* on to relevo, before every other rule (docs/guide/moving.md)"
@@ -275,11 +290,11 @@ class _Planner:
                 path, 0, f"write the address of your relevo in place of {server} (or run with --server URL)"
             )
 
-    def _say_what_hosts_need(self, package: bytes | None) -> None:
+    def _say_what_hosts_need(self, package: bytes | None, folder: PurePosixPath) -> None:
         paths = self.app.files
         if supabase_client(self.app) is None:
             self._leave(
-                PurePosixPath(CLIENT_FILE),
+                folder / CLIENT_FILE,
                 0,
                 "getToken: give the session token of your sign-in (docs/guide/identity.md)",
             )
@@ -302,17 +317,17 @@ class _Planner:
             for node in walk(source.root) if browser else ():
                 variable = env_name(node) or ""
                 whole = (node.text or b"").decode(errors="replace") if node.type == "string" else ""
-                if KEY_NAME.fullmatch(variable) and not source.path.name.startswith("vite.config"):
+                if node.type == "property_identifier" and source.path.name.startswith("vite.config"):
+                    variable = (node.text or b"").decode(errors="replace")
+                    names |= {variable} if KEY_NAME.fullmatch(variable) else set()
+                elif KEY_NAME.fullmatch(variable) and not source.path.name.startswith("vite.config"):
                     names.add(variable)
                 if PUBLIC_KEY_NAME.fullmatch(whole.strip("'\"")):
                     names.add(whole.strip("'\""))
                 if KEY_VALUE.search(whole):
                     names.add(f"the key written out in {source.path}:{line(node)}")
                     self.result.secrets += KEY_VALUE.findall(whole)
-        if (self.after and any(data != self.app.files.get(path) for path, (data, _) in self.after.items())) or (
-            any(PUBLIC_KEY_NAME.search(n) for n in names) and self.result.left
-        ):
-            self.result.rotate = sorted(names)
+        self.result.rotate = sorted(names)
 
     def _leftovers(self) -> None:
         """What still names a provider or a key after all that, in files that nothing was said of yet."""

@@ -18,7 +18,7 @@ def apply(data: bytes, edits: Iterable[Edit]) -> bytes:
     """The bytes after all edits. What an earlier, larger one has taken is taken once."""
     out, at = [], 0
     for edit in sorted(set(edits), key=lambda e: (e.start, -e.end)):
-        if edit.end <= at:
+        if edit.start < at and edit.end <= at:
             continue
         out += [data[at : edit.start], edit.new]
         at = edit.end

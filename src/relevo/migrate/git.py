@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def uncommitted(folder: Path) -> list[str]:
-    """Paths with changes, backups of earlier moves left out. Empty as well where there is no repository or no git."""
+    """Paths with changes. Empty as well where there is no repository, or no git."""
     command = ["git", "-C", str(folder), "status", "--porcelain", "--", "."]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603

@@ -90,7 +90,8 @@ def _returned(function: Node) -> Node | None:
 
 def _without_keys(source: Source, define: Node, used: set[str]) -> list[Edit]:
     rows = [child for child in define.named_children if child.type != "comment"]
-    bad = [row for row in rows if KEY_NAME.search(text(row)) and not used.intersection(KEY_NAME.findall(text(row)))]
+    named = [(row, set(KEY_NAME.findall(text(row)))) for row in rows]
+    bad = [row for row, keys in named if keys and not keys & used]
     if bad and len(bad) == len(rows) and define.parent is not None:
         return [whole_lines(source.data, define.parent.start_byte, define.parent.end_byte)]
     return [whole_lines(source.data, row.start_byte, row.end_byte) for row in bad]

@@ -15,7 +15,7 @@ from relevo.migrate.edits import Edit, apply
 from relevo.migrate.importing import import_of
 from relevo.migrate.prune import prune, removal
 from relevo.migrate.signature import SPELLINGS, Signature, has_prompt, signature_of
-from relevo.migrate.source import FUNCTIONS, Source, names_in, name_of, pairs, parse, text, unwrap, walk
+from relevo.migrate.source import FUNCTIONS, Source, name_of, names_in, pairs, parse, text, unwrap, walk
 from relevo.migrate.source import field as part
 from relevo.migrate.table import SECRET_FIELDS, Table, Unproved
 from relevo.migrate.units import Unit, exports_of, touches_provider, units_of
@@ -311,21 +311,14 @@ def stripped(table: Table, gone: set[str]) -> list[Edit]:
 
 
 def _without(data: bytes, node: Node) -> Edit:
-    """Removes a property with the comma and space that belong to it."""
-    start, end = node.start_byte, node.end_byte
-    while data[end : end + 1] in {b" ", b"\t"}:
-        end += 1
-    if data[end : end + 1] == b",":
-        end += 1
-        while data[end : end + 1] in {b" ", b"\t"}:
-            end += 1
-        line_start = data.rfind(b"\n", 0, start) + 1
-        if data[end : end + 1] == b"\n" and not data[line_start:start].strip():
-            return Edit(line_start, end + 1)
-        return Edit(start, end)
-    while data[start - 1 : start] in {b" ", b"\t", b"\n"}:
-        start -= 1
-    return Edit(start - 1 if data[start - 1 : start] == b"," else start, node.end_byte)
+    """Removes a property, and the comma and space between it and the one before (or, of the first, after)."""
+    before, after = node.prev_named_sibling, node.next_named_sibling
+    if before is not None and before.type != "comment":
+        return Edit(before.end_byte, node.end_byte)
+    if after is not None and after.type != "comment":
+        return Edit(node.start_byte, after.start_byte)
+    end = node.end_byte + (data[node.end_byte : node.end_byte + 1] == b",")
+    return Edit(node.start_byte, end)
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Takes out of a changed module what nothing in it uses any more: imports, constants, helpers."""
 
+import re
 from typing import Final
 
 from tree_sitter import Node
@@ -43,8 +44,16 @@ def prune(original: Source, data: bytes) -> bytes:
         edits = [*_unused_imports(source, uses), *_unused_units(source, uses, used_before), *_guards(source)]
         edits += _unused_locals(source, uses)
         if not edits:
-            return data
+            return _without_gaps(original.data, data)
         data = apply(data, edits)
+
+
+def _without_gaps(before: bytes, after: bytes) -> bytes:
+    """Closes the gaps that removals left, where the file had none of that kind before."""
+    for gap, closed in ((rb"\n\n\n+", b"\n\n"), (rb"\{\n\n+", b"{\n")):
+        if not re.search(gap, before):
+            after = re.sub(gap, closed, after)
+    return after
 
 
 def _uses(source: Source) -> dict[str, int]:

@@ -17,6 +17,9 @@ allowed_origins = ["http://localhost:5173"]   # exact origins of your browser ap
 """
 _ISSUER: Final = """
 # Who may call: the session tokens of your app.
+[auth.issuers.app]
+platform = "supabase"
+issuer = {issuer}
 """
 _NO_ISSUER: Final = """
 # Who may call. Until a row stands here, `relevo token --user ana` signs tokens for development, and the server
@@ -61,8 +64,8 @@ def relevo_toml(tasks: dict[str, TaskRow], supabase_url: str | None) -> str:
             )
         parts.append("\n".join([*rows, "]\n"]))
     if supabase_url:
-        issuer = f'[auth.issuers.app]\nplatform = "supabase"\nissuer = {_quoted(supabase_url.rstrip("/") + "/auth/v1")}\n'
-        return "\n".join(parts) + _ISSUER + issuer
+        issuer = _quoted(supabase_url.rstrip("/") + "/auth/v1")
+        return "\n".join(parts) + _ISSUER.format(issuer=issuer)
     return "\n".join(parts) + _NO_ISSUER
 
 

@@ -71,7 +71,7 @@ def write(folder: Path, changes: Sequence[Change], stamp: str) -> Path:
 
 
 def undo(folder: Path, *, force: bool) -> tuple[Path, int]:
-    """Take the latest move back, byte for byte. Returns its backup's folder, which is gone then, and the count of files.
+    """Take the latest move back, byte for byte: its backup's folder (gone by then) and the count of files.
 
     Raises:
         CannotWrite: There is no backup, or a file was changed since (and not `force`).

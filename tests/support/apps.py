@@ -1,6 +1,5 @@
 """Small apps in the styles that are met, and what has to come of each: tests/fixtures/apps holds them."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,5 +207,5 @@ def tree(app: Path) -> dict[str, tuple[bytes, int]]:
     found = {}
     for path in sorted(app.rglob("*")):
         if path.is_file() and not {".git", "node_modules"} & set(path.relative_to(app).parts):
-            found[str(path.relative_to(app))] = (path.read_bytes(), os.stat(path).st_mode)
+            found[str(path.relative_to(app))] = (path.read_bytes(), path.stat().st_mode)
     return found

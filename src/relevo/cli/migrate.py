@@ -38,13 +38,14 @@ _PARSER = "tree_sitter"
 @json_option
 def migrate(
     folder: Path,
+    *,
     write_: bool,
     undo_: bool,
     force: bool,
     client: str,
     server: str | None,
     config: str | None,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> None:
     """Move the app in DIR to relevo: no provider key and no provider call stays in the browser.
 
@@ -127,9 +128,7 @@ def _show(plan: "Plan", backup: Path | None, *, written: bool) -> None:
         for left in plan.left:
             click.echo(f"  {left.path}{f':{left.line}' if left.line else ''}   {left.what}")
     if backup is not None:
-        click.echo(
-            f"\nA copy of what was there is in {backup.name}; `relevo migrate {backup.parent} --undo` takes it back."
-        )
+        click.echo(f"\nA copy of what was there is in {backup}; --undo takes it back.")
     if plan.changes:
         order = "run relevo with new keys in its .env, deploy the app, revoke the old keys, delete the old names"
         click.echo(f"\nThen: {order}." if written else "\nNothing was changed: --write does it.")

@@ -1,4 +1,4 @@
-"""What a function that asks the providers gives back: its object or text on success, and what it does on failure."""
+"""What a function that asks the providers gives back: an object or a text, and what it does on failure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

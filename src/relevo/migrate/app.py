@@ -26,6 +26,8 @@ class App:
     folder: Path
     files: dict[PurePosixPath, bytes] = field(default_factory=dict)
     sources: dict[PurePosixPath, Source] = field(default_factory=dict)
+    browser_sources: list[Source] = field(default_factory=list)
+    """What may end in the bundle: not the server's own files, and not the tools' configurations."""
 
     @classmethod
     def read(cls, folder: Path) -> "App":
@@ -38,6 +40,8 @@ class App:
             raise CannotRead(f"{folder} is no folder")
         app = cls(folder)
         _read_into(app, folder)
+        bundled = {p: s for p, s in app.sources.items() if ".config." not in p.name and not _is_server(p, s)}
+        app.browser_sources = list(bundled.values())
         return app
 
     def resolve(self, importer: PurePosixPath, where: str) -> Source | None:
@@ -52,11 +56,6 @@ class App:
         names += [base.with_suffix(suffix) for suffix in (".ts", ".tsx") if base.suffix in {".js", ".jsx"}]
         names += [base / f"index{suffix}" for suffix in SUFFIXES]
         return next((self.sources[name] for name in names if name in self.sources), None)
-
-    @property
-    def browser_sources(self) -> list[Source]:
-        """What may end in the bundle: not the server's own files, and not the tools' configurations."""
-        return [s for path, s in self.sources.items() if not _is_server(path, s) and ".config." not in path.name]
 
     @property
     def typed(self) -> bool:

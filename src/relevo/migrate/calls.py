@@ -16,7 +16,7 @@ from relevo.migrate.known import HOSTS, host_in, provider_of
 from relevo.migrate.prune import prune
 from relevo.migrate.source import Source, arguments, field, name_of, pairs, parse, text, unwrap, walk
 from relevo.migrate.table import Unproved, target_of
-from relevo.migrate.units import exports_of, touches_provider
+from relevo.migrate.units import exports_of, names_provider
 from relevo.migrate.values import Values, imports
 
 ADAPTERS_FILE: Final = "relevoAdapters.js"
@@ -82,7 +82,7 @@ class Calls:
             elif node.type == "new_expression":
                 edits += self._client(node)
         if not edits:
-            at = touches_provider(self._source.root)
+            at = names_provider(self._source.root)
             raise Unproved(
                 "a key or a provider's address is used in a way that is not moved by itself",
                 at or self._source.root,
@@ -91,7 +91,7 @@ class Calls:
         data = import_of(self._source, changed, adapters, sorted(self._needed), common_js=common_js)
         data = prune(self._source, data)
         new = parse(self._source.path, data)
-        left = touches_provider(new.root)
+        left = names_provider(new.root)
         if left is not None:
             raise Unproved(f"{text(left)[:60]} would be left", _origin(self._source, left))
         if new.broken or exports_of(new).keys() != exports_of(self._source).keys():

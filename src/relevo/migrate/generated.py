@@ -14,7 +14,7 @@ from relevo.migrate.units import exports_of
 PASTED: Final = "relevo.js"
 NPM: Final = "npm"
 _CLIENT: Final = """\
-// Written by `relevo migrate`: where this app asks its own server. No provider key is here, nor anywhere in the app.
+// Written by `relevo migrate`: where this app asks its own server. There is no provider key in it.
 import {{ createClient }} from "{client}";
 {imports}
 export const ai = createClient({{

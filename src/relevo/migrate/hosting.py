@@ -49,7 +49,7 @@ def env_file(data: bytes, used: set[str]) -> bytes:
 
 
 def vite(source: Source, used: set[str], left: list[Left]) -> bytes:
-    """A Vite configuration without defines of keys that nothing has `used` since, and with the way to relevo in development."""
+    """A Vite configuration without defines of keys that are not `used`, and with a proxy to relevo."""
     config = _config(source)
     if config is None:
         left.append(
@@ -98,9 +98,8 @@ def _without_keys(source: Source, define: Node, used: set[str]) -> list[Edit]:
 
 
 def _proxy(source: Source, config: Node, properties: dict[str, Node], left: list[Left]) -> list[Edit]:
-    for node in walk(source.root):
-        if node.type == "string" and host_in(text(node)):
-            left.append(Left(str(source.path), line(node), "this development proxy goes to a provider: remove it"))
+    direct = [node for node in walk(source.root) if node.type == "string" and host_in(text(node))]
+    left += [Left(str(source.path), line(node), "this proxy goes to a provider: remove it") for node in direct]
     if f"{PATH}'" in text(source.root) or f'{PATH}"' in text(source.root):
         return []
     quote = '"' if source.data.count(b'"') > source.data.count(b"'") else "'"
@@ -152,7 +151,8 @@ def redirects(data: bytes, server: str) -> bytes:
 
 def netlify(data: bytes, server: str) -> bytes:
     """`netlify.toml` with the rule before all others."""
-    rule = f'[[redirects]]\n  from = "{PATH}/*"\n  to = "{server}{PATH}/:splat"\n  status = 200\n  force = true\n'.encode()
+    rows = ["[[redirects]]", f'  from = "{PATH}/*"', f'  to = "{server}{PATH}/:splat"', "  status = 200"]
+    rule = "\n".join([*rows, "  force = true\n"]).encode()
     found = re.search(rb"^\[\[redirects\]\]", data, re.MULTILINE)
     if found:
         return data[: found.start()] + rule + b"\n" + data[found.start() :]
@@ -164,8 +164,15 @@ def nginx(data: bytes) -> bytes | None:
     found = re.search(rb"^([ \t]*)location[ \t]", data, re.MULTILINE)
     if not found:
         return None
-    rows = [f"location {PATH}/ {{", f"    proxy_pass {LOCAL};", "    proxy_http_version 1.1;",
-            "    proxy_set_header Host $host;", "    proxy_buffering off;", "    proxy_read_timeout 330s;", "}"]  # fmt: skip
+    rows = [
+        f"location {PATH}/ {{",
+        f"    proxy_pass {LOCAL};",
+        "    proxy_http_version 1.1;",
+        "    proxy_set_header Host $host;",
+        "    proxy_buffering off;",
+        "    proxy_read_timeout 330s;",
+        "}",
+    ]
     block = b"".join(found[1] + row.encode() + b"\n" for row in rows)
     return data[: found.start()] + block + b"\n" + data[found.start() :]
 

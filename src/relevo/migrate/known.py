@@ -66,6 +66,11 @@ OTHER_HOSTS: Final = ("api.perplexity.ai", "api.cohere.ai", "api.cohere.com", "a
                       "api.minimax.io", "integrate.api.nvidia.com", "api.cerebras.ai")  # fmt: skip
 _HOST: Final = re.compile("(?<![\\w.-])(?:" + "|".join(re.escape(host) for host in (*HOSTS, *OTHER_HOSTS)) + ")")
 
+PROVIDER_WORD: Final = re.compile("|".join(sorted(_ALIASES)).encode(), re.IGNORECASE)
+"""What a file says that has a table of providers."""
+MENTION: Final = re.compile(f"{_HOST.pattern}|{KEY_NAME.pattern}|{KEY_VALUE.pattern}".encode())
+"""What a file says that names a host or a key: the quick look before the tree is walked."""
+
 
 def host_in(text: str) -> str | None:
     """The provider's host that a text names."""

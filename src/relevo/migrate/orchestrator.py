@@ -18,7 +18,7 @@ from relevo.migrate.signature import SPELLINGS, Signature, has_prompt, signature
 from relevo.migrate.source import FUNCTIONS, Source, name_of, names_in, pairs, parse, text, unwrap, walk
 from relevo.migrate.source import field as part
 from relevo.migrate.table import SECRET_FIELDS, Table, Unproved
-from relevo.migrate.units import Unit, exports_of, touches_provider, units_of
+from relevo.migrate.units import Unit, exports_of, names_provider, touches_provider, units_of
 from relevo.migrate.values import Values
 
 ORIGINAL: Final = "generateWithFallback"
@@ -40,7 +40,8 @@ class Moved:
 
 def is_orchestrator(source: Source) -> bool:
     """Whether it has functions of its own that reach a provider."""
-    return any(unit.function is not None and touches_provider(unit.node) for unit in units_of(source))
+    named = names_provider(source.root) is not None
+    return named and any(unit.function is not None and touches_provider(unit.node) for unit in units_of(source))
 
 
 class Orchestrator:

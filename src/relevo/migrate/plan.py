@@ -11,12 +11,12 @@ from relevo.migrate.calls import ADAPTERS_FILE, Calls
 from relevo.migrate.edits import Change, Left, Plan, TaskRow, apply
 from relevo.migrate.generated import NPM, added, folder_of, supabase_client
 from relevo.migrate.importing import relative
-from relevo.migrate.known import KEY_NAME, KEY_VALUE, PUBLIC_KEY_NAME, host_in
+from relevo.migrate.known import KEY_NAME, KEY_VALUE, MENTION, PROVIDER_WORD, PUBLIC_KEY_NAME, host_in
 from relevo.migrate.orchestrator import CLIENT_FILE, Orchestrator, is_orchestrator, stripped
 from relevo.migrate.source import SUFFIXES, Source, line, names_in, parse, walk
 from relevo.migrate.table import Table, Unproved, tables_of
 from relevo.migrate.toml import env_example, providers_of, relevo_toml
-from relevo.migrate.units import touches_provider
+from relevo.migrate.units import names_provider, touches_provider
 from relevo.migrate.values import Values, env_name, imports
 
 CONFIG: Final = PurePosixPath("relevo.toml")
@@ -52,7 +52,6 @@ class _Planner:
         self.tables: dict[PurePosixPath, list[Table]] = {}
         self.unread: dict[PurePosixPath, Unproved] = {}
         self.adapters = False
-        self.names = {path: names_in(source.root) for path, source in app.sources.items()}
 
     def plan(self) -> Plan:
         self._read_tables()
@@ -90,18 +89,20 @@ class _Planner:
         self.result.left.append(Left(str(path), at, what))
 
     def _concerns(self, source: Source) -> bool:
-        if is_orchestrator(source) or touches_provider(source.root) is not None:
+        if MENTION.search(source.data) and names_provider(source.root) is not None:
             return True
-        return bool(self._tables_for(source)) and bool(self._foreign(source))
+        if not self._tables_for(source):
+            return False
+        return touches_provider(source.root) is not None or bool(self._foreign(source))
 
     def _read_tables(self) -> None:
         for source in self.app.browser_sources:
             if source.broken:
-                if touches_provider(source.root) is not None or b"AI_PROVIDERS" in source.data:
+                if names_provider(source.root) is not None or b"AI_PROVIDERS" in source.data:
                     broken = next(n for n in walk(source.root) if n.type == "ERROR" or n.is_missing)
                     self._leave(source.path, line(broken), "this file does not parse, so it was left alone")
                 continue
-            if b"odel" not in source.data:
+            if b"odel" not in source.data or not PROVIDER_WORD.search(source.data):
                 continue
             try:
                 self.tables[source.path] = tables_of(self.values, source)
@@ -125,7 +126,7 @@ class _Planner:
             else:
                 self._take(source, moved.data, tables, moved.system)
                 return
-        if not is_orchestrator(source) and self._is_table_only(source):
+        if self._is_table_only(source) and not is_orchestrator(source):
             return
         try:
             where = relative(source.path, folder / ADAPTERS_FILE)
@@ -139,7 +140,8 @@ class _Planner:
         self._add_tasks(rewritten.tasks)
 
     def _orchestrator(self, source: Source, tables: list[Table]) -> Orchestrator:
-        elsewhere = set().union(*(n for path, n in self.names.items() if path != source.path), set())
+        others = (other for path, other in self.app.sources.items() if path != source.path)
+        elsewhere = set().union(*(names_in(other.root) for other in others), set())
         foreign = self._foreign(source)
         return Orchestrator(source, tables, self.values, used_elsewhere=elsewhere, foreign=foreign)
 
@@ -307,14 +309,15 @@ class _Planner:
     def _secrets(self) -> None:
         """Names to rotate, and values that must not be shown."""
         names: set[str] = set()
+        browser = {source.path for source in self.app.browser_sources}
         for path, data in self.app.files.items():
             if path.name.startswith(".env"):
                 rows = hosting.env_rows(data)
                 names |= {name for name in rows if PUBLIC_KEY_NAME.fullmatch(name)}
                 self.result.secrets += [v for n, v in rows.items() if KEY_NAME.fullmatch(n) and len(v) > 5]  # noqa: PLR2004
         for source in self.app.sources.values():
-            browser = source in self.app.browser_sources or ".config." in source.path.name
-            for node in walk(source.root) if browser else ():
+            told = source.path in browser or ".config." in source.path.name
+            for node in walk(source.root) if told and MENTION.search(source.data) else ():
                 variable = env_name(node) or ""
                 whole = (node.text or b"").decode(errors="replace") if node.type == "string" else ""
                 if node.type == "property_identifier" and source.path.name.startswith("vite.config"):
@@ -342,8 +345,8 @@ class _Planner:
                             path, number, "a single-file component is not moved: call `ai.chat` of relevoClient.js"
                         )
                         break
-            elif path in self.app.sources:
-                left = touches_provider(parse(path, data).root)
+            elif path in self.app.sources and MENTION.search(data):
+                left = names_provider(parse(path, data).root)
                 if left is not None:
                     self._leave(path, line(left), "this still names a key or a provider's address")
 

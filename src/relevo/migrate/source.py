@@ -120,7 +120,8 @@ def string_of(node: Node) -> str:
             parts.append(text(child))
         elif child.type == "escape_sequence":
             parts.append(_unescape(text(child)))
-    return "".join(parts)
+    # JavaScript writes what is beyond 16 bits as two escapes: together they are one character.
+    return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _unescape(sequence: str) -> str:

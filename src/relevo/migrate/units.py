@@ -1,6 +1,6 @@
 """A module as its declarations: which are exported, which refer to which, and which touch a provider."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -165,25 +165,37 @@ def _members(value: Node, owner: str) -> list[Unit]:
     return found if has_function or value.type in _CLASSES else []
 
 
+def names_provider(node: Node, skip: tuple[Node, ...] = ()) -> Node | None:
+    """The first place within a node that names a provider's host or a key: reason enough to look at a module."""
+    return _first(node, skip, _names)
+
+
 def touches_provider(node: Node, skip: tuple[Node, ...] = ()) -> Node | None:
-    """The first place within a node that names a provider's host, a key, or a row's address or key."""
+    """As `names_provider`, and a row's address or key as well: what these words mean where there is a table."""
+    return _first(node, skip, lambda child: _names(child) or _takes_row(child))
+
+
+def _first(node: Node, skip: tuple[Node, ...], fits: Callable[[Node], bool]) -> Node | None:
     for child in walk(node):
         if any(s.start_byte <= child.start_byte and child.end_byte <= s.end_byte for s in skip):
             continue
-        if child.type in {"string", "template_string"}:
-            written = text(child)
-            if host_in(written) or KEY_VALUE.search(written) or KEY_NAME.fullmatch(written.strip("'\"`")):
-                return child
-        elif child.type in {"member_expression", "subscript_expression"}:
-            variable = env_name(child)
-            if variable is not None and KEY_NAME.search(variable):
-                return child
-            index = part(child, "index")
-            whole = text(child).replace("?.", "")
-            if index is not None and whole.startswith(("import.meta.env[", "process.env[")):
-                return child
-            if (name_of(child) or "") in _ROW_FIELDS and child.type == "member_expression":
-                return child
-        elif child.type == "object_pattern" and _ROW_FIELDS & names_in(child):
+        if fits(child):
             return child
     return None
+
+
+def _names(node: Node) -> bool:
+    if node.type in {"string", "template_string"}:
+        written = text(node)
+        named = host_in(written) or KEY_VALUE.search(written) or KEY_NAME.fullmatch(written.strip("'\"`"))
+        return bool(named)
+    variable = env_name(node)
+    return variable is not None and KEY_NAME.search(variable) is not None
+
+
+def _takes_row(node: Node) -> bool:
+    if node.type == "subscript_expression":
+        return text(node).replace("?.", "").startswith(("import.meta.env[", "process.env["))
+    if node.type == "member_expression":
+        return (name_of(node) or "") in _ROW_FIELDS
+    return node.type == "object_pattern" and bool(_ROW_FIELDS & names_in(node))

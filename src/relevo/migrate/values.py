@@ -71,10 +71,13 @@ class Values:
         return "".join(parts)
 
     def _number(self, _source: Source, node: Node, _deep: int) -> Any:
-        try:
-            return int(text(node).replace("_", ""), 0)
-        except ValueError:
-            return float(text(node).replace("_", ""))
+        written = text(node).replace("_", "")
+        for read in (lambda: int(written, 0), lambda: float(written)):
+            try:
+                return read()
+            except ValueError:
+                continue
+        return Unknown(node)
 
     def _unary_expression(self, source: Source, node: Node, deep: int) -> Any:
         value = self.of(source, node.named_children[0], deep)

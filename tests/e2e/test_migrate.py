@@ -240,6 +240,70 @@ def test_a_key_that_is_still_in_use_is_not_taken_away(tmp_path: Path) -> None:
     assert "VITE_DEEPSEEK_API_KEY is still in use" in output
 
 
+TABLE = """\
+const AI_PROVIDERS = {
+  CHAT: [{ name: 'groq', model: 'llama-3.1-8b-instant', url: 'https://api.groq.com/openai/v1/chat/completions' }],
+  LONG: [{ name: 'groq', model: 'llama-3.1-8b-instant', url: 'https://api.groq.com/openai/v1/chat/completions' }],
+};
+const post = (row, body) => fetch(row.url, { method: 'POST', body: JSON.stringify(body) }).then((res) => res.json());
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        ("({ prompt, taskType, tone }) => { const row = AI_PROVIDERS[taskType][0]; const d = await post(row, "
+         "{ messages: [{ role: 'user', content: prompt }], tone }); return d.choices[0].message.content; }",
+         "the argument tone"),
+        ("({ prompt, taskType }) => { const row = AI_PROVIDERS[taskType][0]; const d = await post(row, "
+         "{ messages: [{ role: 'user', content: `Be brief: ${prompt}` }] }); return d.choices[0].message.content; }",
+         "the prompt is changed"),
+        ("({ prompt, taskType }) => { const row = AI_PROVIDERS[taskType][0]; const d = await post(row, "
+         "{ messages: [{ role: 'user', content: prompt }] }); return JSON.parse(d.choices[0].message.content); }",
+         "works on the text itself"),
+        ("({ prompt, taskType }) => { const row = AI_PROVIDERS[taskType][0]; const d = await post(row, "
+         "{ messages: [{ role: 'user', content: prompt }], tools: [] }); return d.choices[0].message.content; }",
+         "it calls tools"),
+        ("({ prompt, taskType }) => { const row = AI_PROVIDERS[taskType][0]; const d = await post(row, { messages: "
+         "[{ role: 'system', content: `Today is ${new Date()}` }, { role: 'user', content: prompt }] });"
+         " return d.choices[0].message.content; }",
+         "the system prompt is made while it runs"),
+        ("({ prompt, taskType }) => { const row = AI_PROVIDERS[taskType][0]; const d = await post(row, "
+         "{ messages: [{ role: 'user', content: prompt }] }); return { content: d.choices[0].message.content, "
+         "latency: d.latency }; }",
+         "the answer's latency"),
+        ("({ prompt, taskType }) => { const row = AI_PROVIDERS[taskType][0]; const d = await post(row, "
+         "{ messages: [{ role: 'user', content: prompt }] }); return d.choices[0].message.content; };\npost({})",
+         "post would be gone"),
+        ("({ prompt }) => { const rows = Object.values(AI_PROVIDERS).flat(); const d = await post(rows[0], "
+         "{ messages: [{ role: 'user', content: prompt }] }); return d.choices[0].message.content; }",
+         "which task it is about"),
+    ],
+)  # fmt: skip
+def test_a_function_that_does_more_is_left_with_its_reason(function: str, reason: str, tmp_path: Path) -> None:
+    """What the client would not do the same way is not moved, whatever the rest looks like."""
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "ai.js").write_text(f"{TABLE}\nexport const ask = async {function};\n")
+    before = tree(app)
+
+    output = run(str(app), "--write", code=1).output
+
+    assert re.search(rf"ai\.js:\d+ .*{re.escape(reason)}", output), output
+    assert tree(app) == before
+
+
+def test_the_module_with_the_session_token_is_not_written_again(tmp_path: Path) -> None:
+    """A later move finds the app's own getToken and keeps it."""
+    app = copied("typescript", tmp_path)
+    mine = "export const ai = {};\n"
+    (app / "src" / "services" / "relevoClient.js").write_text(mine)
+
+    run(str(app), "--write")
+
+    assert (app / "src" / "services" / "relevoClient.js").read_text() == mine
+
+
 def git(app: Path, *args: str) -> None:
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
     subprocess.run(["git", "-C", str(app), *identity, *args], check=True, capture_output=True, timeout=30)

@@ -10,7 +10,7 @@ from relevo.migrate.signature import SPELLINGS
 from relevo.migrate.source import FUNCTIONS, Source, arguments, name_of, pairs, string_of, text, unwrap, walk
 from relevo.migrate.source import field as part
 from relevo.migrate.table import Unproved
-from relevo.migrate.values import Unknown, Values
+from relevo.migrate.values import UNREAD, Values
 
 _CONTENT: Final = (
     "content",
@@ -213,7 +213,7 @@ def system_of(values: Values, source: Source, functions: Iterable[Node], prompts
                         raise Unproved("the prompt is changed on its way to the provider", part_of)
             elif spoken in {"system", "developer"} and said is not None and not _is_plain(said, systems):
                 value = values.of(source, said)
-                if isinstance(value, Unknown) or not isinstance(value, str):
+                if not isinstance(value, str) or UNREAD in value:
                     raise Unproved("the system prompt is made while it runs", said)
                 found.add(value)
     if len(found) > 1:

@@ -17,7 +17,7 @@ from relevo.migrate.prune import prune
 from relevo.migrate.source import Source, arguments, field, name_of, pairs, parse, text, unwrap, walk
 from relevo.migrate.table import Unproved, target_of
 from relevo.migrate.units import exports_of, names_provider
-from relevo.migrate.values import Values, imports
+from relevo.migrate.values import UNREAD, Values, imports
 
 ADAPTERS_FILE: Final = "relevoAdapters.js"
 _PATHS: Final = ((":generateContent", "gemini"), ("/chat/completions", "chat"), ("/v1/messages", "anthropic"))
@@ -152,7 +152,7 @@ class Calls:
         return "\n".join([first, *(row[surplus:] if not row[:surplus].strip() else row for row in rest)])
 
     def _task(self, provider: str, model: Any, body: dict[str, Any], node: Node) -> str:
-        if not isinstance(model, str) or not model or "\N{REPLACEMENT CHARACTER}" in model:
+        if not isinstance(model, str) or not model or UNREAD in model:
             raise Unproved("the model of this call cannot be read off", node)
         if body.get("stream") not in {None, False}:
             raise Unproved("this call streams, which is not moved by itself", node)

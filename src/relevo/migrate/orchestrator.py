@@ -10,21 +10,21 @@ from typing import Final
 
 from tree_sitter import Node
 
-from relevo.migrate.answers import Answer, answer_of, check_reworks, system_of
+from relevo.migrate.answers import answer_of, check_reworks, system_of
+from relevo.migrate.body import Body, block
 from relevo.migrate.edits import Edit, apply
 from relevo.migrate.importing import import_of
 from relevo.migrate.prune import prune, removal
 from relevo.migrate.signature import SPELLINGS, Signature, has_prompt, signature_of
-from relevo.migrate.source import FUNCTIONS, Source, name_of, names_in, pairs, parse, text, unwrap, walk
+from relevo.migrate.source import FUNCTIONS, Source, name_of, names_in, pairs, parse, text, walk
 from relevo.migrate.source import field as part
+from relevo.migrate.stripping import stripped
 from relevo.migrate.table import SECRET_FIELDS, Table, Unproved
-from relevo.migrate.units import Unit, exports_of, names_provider, touches_provider, units_of
+from relevo.migrate.units import ROW_FIELDS, Unit, exports_of, names_provider, touches_provider, units_of
 from relevo.migrate.values import Values
 
 ORIGINAL: Final = "generateWithFallback"
 STATS: Final = "getOrchestratorStats"
-_COMPAT: Final = frozenset({"prompt", "taskType", "temperature", "maxRetries", "onProviderSwitch", "signal"})
-_CLIENT_ONLY: Final = ("maxRetries", "onProviderSwitch")
 CLIENT_FILE: Final = "relevoClient.js"
 
 
@@ -70,6 +70,8 @@ class Orchestrator:
         self._values = values
         self._elsewhere = used_elsewhere
         self._foreign = foreign
+        written = set().union(*(pairs(n) for t in tables for n in walk(t.node) if n.type == "object"), set())
+        self._fields = ROW_FIELDS | (SECRET_FIELDS & written)
         self._own = [table.node for table in tables if table.source is source]
         self.units = units_of(source)
         self._by_name = {unit.name: unit for unit in self.units if unit.name}
@@ -115,7 +117,7 @@ class Orchestrator:
         return moved
 
     def _touches(self, unit: Unit) -> bool:
-        if touches_provider(unit.node, self._skipped(unit)) is not None:
+        if touches_provider(unit.node, self._skipped(unit), self._fields) is not None:
             return True
         if self._is_holder(unit):
             return False
@@ -212,8 +214,8 @@ class Orchestrator:
             raise Unproved("this function has no body", function)
         if self._source.typed and answer.failure is not None:
             answer.failure = answer.failure.replace("error.message", "(error as Error).message")
-        lines = _Body(signature, answer, is_async=any(c.type == "async" for c in function.children)).lines()
-        return Edit(body.start_byte, body.end_byte, _block(self._source, function, signature, lines))
+        lines = Body(signature, answer, is_async=any(c.type == "async" for c in function.children)).lines()
+        return Edit(body.start_byte, body.end_byte, block(self._source, function, signature, lines))
 
     def _complete(self, signature: Signature, core: Unit, functions: list[Node]) -> None:
         """What is written out in the function and not among its arguments: the task, temperature, token limit."""
@@ -266,6 +268,28 @@ class Orchestrator:
             and self._reaches(unit, direct, names)
         ]  # fmt: skip
 
+    def _missing(self, new: Source) -> str | None:
+        """A name that is declared no more and still used."""
+        gone = {unit.name for unit in self.units if unit.name and unit.owner is None}
+        members = {unit.name for unit in self.units if unit.owner is not None}
+        for unit in self.units:
+            if unit.name == "constructor":
+                members |= {name_of(n) or "" for n in walk(unit.node) if _is_set(n)}
+        kept = units_of(new)
+        gone -= {unit.name for unit in kept}
+        members -= {unit.name for unit in kept}
+        for node in walk(new.root):
+            if node.type in {"identifier", "shorthand_property_identifier"} and text(node) in gone:
+                return text(node)
+            own = node.type == "member_expression" and text(part(node, "object") or node) == "this"
+            if (
+                own
+                and (name_of(node) or "") in members
+                and not any(_is_set(n, name_of(node)) for n in walk(new.root))
+            ):
+                return text(node)
+        return None
+
     def _finish(self, data: bytes) -> bytes:
         """Drop what nothing uses any more, and check the whole."""
         data = prune(self._source, data)
@@ -277,6 +301,9 @@ class Orchestrator:
             raise Unproved(
                 "after the move it would still name a key or a provider's address", _like(self._source, left)
             )
+        missing = self._missing(new)
+        if missing:
+            raise Unproved(f"{missing} would be gone, and something that stays uses it", self._source.root)
         if names_in(new.root) & self._foreign.keys():
             raise Unproved("after the move it would still use a module that reaches a provider", self._source.root)
         if exports_of(new).keys() != exports_of(self._source).keys():
@@ -284,99 +311,15 @@ class Orchestrator:
         return data
 
 
+def _is_set(node: Node, name: str | None = None) -> bool:
+    """Whether a node is the left side of `this.name = …`."""
+    parent = node.parent
+    if node.type != "member_expression" or parent is None or parent.type != "assignment_expression":
+        return False
+    own = text(part(node, "object") or node) == "this" and part(parent, "left") == node
+    return own and (name is None or name_of(node) == name)
+
+
 def _like(source: Source, left: Node) -> Node:
     """The place in the original that a remainder comes from."""
     return next((n for n in walk(source.root) if n.type == left.type and text(n) == text(left)), source.root)
-
-
-def stripped(table: Table, gone: set[str]) -> list[Edit]:
-    """A table without its keys and addresses, and without the functions `gone`: names, models and limits stay."""
-    edits = []
-    spread = names_in(table.node)
-    parts = [table.node]
-    for node in walk(table.source.root):
-        inner = part(node, "value") if node.type == "variable_declarator" and name_of(node) in spread else None
-        if inner is not None and unwrap(inner).type == "object":
-            parts.append(unwrap(inner))
-    for node in (child for whole in parts for child in walk(whole)):
-        value = part(node, "value") if node.type == "pair" else None
-        if value is None:
-            continue
-        if text(value) in gone:
-            edits.append(_without(table.source.data, node))
-        elif name_of(node) in SECRET_FIELDS:
-            value = unwrap(value)
-            if value.type != "array" and not (value.type == "object" and "model" in pairs(value)):
-                edits.append(_without(table.source.data, node))
-    return edits
-
-
-def _without(data: bytes, node: Node) -> Edit:
-    """Removes a property, and the comma and space between it and the one before (or, of the first, after)."""
-    before, after = node.prev_named_sibling, node.next_named_sibling
-    if before is not None and before.type != "comment":
-        return Edit(before.end_byte, node.end_byte)
-    if after is not None and after.type != "comment":
-        return Edit(node.start_byte, after.start_byte)
-    end = node.end_byte + (data[node.end_byte : node.end_byte + 1] == b",")
-    return Edit(node.start_byte, end)
-
-
-@dataclass(slots=True)
-class _Body:
-    signature: Signature
-    answer: Answer
-    is_async: bool
-
-    def lines(self) -> list[str]:
-        given = dict(self.signature.given)
-        compat = given.keys() <= _COMPAT and "prompt" in given and "temperature" in given
-        switch = given.pop("onProviderSwitch", None) if not compat else None
-        retries = given.pop("maxRetries", None) if not compat else None
-        del retries  # how often a provider is tried is the server's to decide
-        if not compat and "prompt" in given and "messages" in given:
-            given.pop("prompt")
-            given["messages"] = (
-                f"[...({self.signature.given['messages']} ?? []), "
-                f"{{ role: 'user', content: {self.signature.given['prompt']} }}]"
-            )
-        order = [name for name in SPELLINGS if name in given]
-        shown = ", ".join(name if given[name] == name else f"{name}: {given[name]}" for name in order)
-        call = f"\0ai\0.{'generateWithFallback' if compat else 'chat'}({{ {shown} }})"
-        if compat and self.answer.is_clients:
-            return [f"return {call};"]
-        told = [f"{switch}?.(answer.provider);"] if switch else []
-        if self.is_async:
-            lines = [f"const answer = await {call};", *told, f"return {self.answer.success};"]
-            if self.answer.failure is None:
-                return lines
-            caught = "catch (error)" if "error" in self.answer.failure.replace("error:", "") else "catch"
-            tail = [f"}} {caught} {{", f"  return {self.answer.failure};", "}"]
-            return ["try {", *("  " + row for row in lines), *tail]
-        success = f"({self.answer.success})" if self.answer.fields is not None else self.answer.success
-        if told:
-            success = "{ " + " ".join(told) + f" return {self.answer.success}; }}"
-        chain = [f"return {call}", f"  .then((answer) => {success})"]
-        if self.answer.failure is not None:
-            failed = f"({self.answer.failure})" if self.answer.failure.startswith("{") else self.answer.failure
-            chain.append(f"  .catch((error) => {failed})" if ".message" in failed else f"  .catch(() => {failed})")
-        return [*chain[:-1], chain[-1] + ";"]
-
-
-def _block(source: Source, function: Node, signature: Signature, lines: list[str]) -> bytes:
-    """A function's body at the indent of its file."""
-    start = source.data.rfind(b"\n", 0, function.start_byte) + 1
-    head = source.data[start : function.start_byte + 1]
-    indent = head[: len(head) - len(head.lstrip())].decode() if head.strip() else ""
-    body = part(function, "body")
-    step = "  "
-    if body is not None and body.type == "statement_block" and body.named_children:
-        first = body.named_children[0].start_point[1]
-        own = source.data[start:].split(b"\n")[0]
-        tabs = own[:1] == b"\t" or b"\n\t" in source.data
-        step = "\t" if tabs else " " * max(first - len(indent), 2)
-    rows = [indent + step + text(statement) for statement in signature.opening]
-    rows += [
-        indent + step + row.replace("  ", step, 1) if row.startswith("  ") else indent + step + row for row in lines
-    ]
-    return ("{\n" + "\n".join(rows) + "\n" + indent + "}").encode()

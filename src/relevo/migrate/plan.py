@@ -12,8 +12,9 @@ from relevo.migrate.edits import Change, Left, Plan, TaskRow, apply
 from relevo.migrate.generated import NPM, added, folder_of, supabase_client
 from relevo.migrate.importing import relative
 from relevo.migrate.known import KEY_NAME, KEY_VALUE, MENTION, PROVIDER_WORD, PUBLIC_KEY_NAME, host_in
-from relevo.migrate.orchestrator import CLIENT_FILE, Orchestrator, is_orchestrator, stripped
+from relevo.migrate.orchestrator import CLIENT_FILE, Orchestrator, is_orchestrator
 from relevo.migrate.source import SUFFIXES, Source, line, names_in, parse, walk
+from relevo.migrate.stripping import stripped
 from relevo.migrate.table import Table, Unproved, tables_of
 from relevo.migrate.toml import env_example, providers_of, relevo_toml
 from relevo.migrate.units import names_provider, touches_provider
@@ -63,7 +64,9 @@ class _Planner:
         if moved:
             files = added(self.app, folder, self.options.client, adapters=self.adapters)
             for name, content in files.items():
-                self._put(name, content, "the client")
+                mine = name.stem.startswith("relevoClient") and self._on_disk(name) is not None
+                if not mine:  # where the session token comes from was written by hand since
+                    self._put(name, content, "the client")
         self._around(folder, moved=moved)
         if self.result.tasks:
             self._server()

@@ -10,7 +10,7 @@ from relevo.migrate.edits import Target, TaskRow
 from relevo.migrate.known import KEY_NAME, provider_of
 from relevo.migrate.source import Source, line, name_of, unwrap, walk
 from relevo.migrate.source import field as part
-from relevo.migrate.values import Env, Unknown, Values
+from relevo.migrate.values import UNREAD, Env, Unknown, Values
 from relevo.providers.models import successor
 from relevo.providers.registry import BUILT_IN
 
@@ -188,7 +188,11 @@ class _Reader:
         task = TaskRow([self._target(row) for row in rows])
         heats = {value for row in (settings, *rows) if isinstance(value := row.get("temperature"), int | float)}
         systems = {value for row in (settings, *rows) if (value := _first(row, _SYSTEM)) is not None}
-        if len(heats) > 1 or len(systems) > 1 or any(not isinstance(system, str) for system in systems):
+        if (
+            len(heats) > 1
+            or len(systems) > 1
+            or any(not isinstance(system, str) or UNREAD in system for system in systems)
+        ):
             raise Unproved("temperatures or system prompts differ from row to row: relevo has one a task", self.at)
         task.temperature = next(iter(heats), None)
         task.system = next(iter(systems), None)
@@ -196,7 +200,7 @@ class _Reader:
 
     def _target(self, row: dict[str, Any]) -> Target:
         model, tokens, url = self._model(row), _first(row, _TOKENS), _first(row, URLS)
-        if not isinstance(model, str) or not isinstance(tokens, int | None):
+        if not isinstance(model, str) or UNREAD in model or not isinstance(tokens, int | None):
             raise Unproved("a model or a token limit of this table is no literal", self.at)
         name = _first(row, _PROVIDER)
         provider = provider_of(name if isinstance(name, str) else None, url if isinstance(url, str) else None)

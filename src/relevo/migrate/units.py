@@ -16,7 +16,7 @@ _DECLARATIONS: Final = frozenset({"lexical_declaration", "variable_declaration"}
 _CLASSES: Final = frozenset({"class_declaration", "class", "abstract_class_declaration"})
 _TYPES: Final = frozenset({"interface_declaration", "type_alias_declaration", "ambient_declaration"})
 _FIELDS: Final = frozenset({"field_definition", "public_field_definition"})
-_ROW_FIELDS: Final = frozenset({*KEYS, *URLS} - {"key", "url", "token", "env", "host"})
+ROW_FIELDS: Final = frozenset({*KEYS, *URLS} - {"key", "url", "token", "env", "host"})
 
 
 @dataclass(slots=True, eq=False)
@@ -170,9 +170,9 @@ def names_provider(node: Node, skip: tuple[Node, ...] = ()) -> Node | None:
     return _first(node, skip, _names)
 
 
-def touches_provider(node: Node, skip: tuple[Node, ...] = ()) -> Node | None:
-    """As `names_provider`, and a row's address or key as well: what these words mean where there is a table."""
-    return _first(node, skip, lambda child: _names(child) or _takes_row(child))
+def touches_provider(node: Node, skip: tuple[Node, ...] = (), fields: frozenset[str] = ROW_FIELDS) -> Node | None:
+    """As `names_provider`, and a row's address or key, under the names in `fields`, as well."""
+    return _first(node, skip, lambda child: _names(child) or _takes_row(child, fields))
 
 
 def _first(node: Node, skip: tuple[Node, ...], fits: Callable[[Node], bool]) -> Node | None:
@@ -193,9 +193,9 @@ def _names(node: Node) -> bool:
     return variable is not None and KEY_NAME.search(variable) is not None
 
 
-def _takes_row(node: Node) -> bool:
+def _takes_row(node: Node, fields: frozenset[str]) -> bool:
     if node.type == "subscript_expression":
         return text(node).replace("?.", "").startswith(("import.meta.env[", "process.env["))
     if node.type == "member_expression":
-        return (name_of(node) or "") in _ROW_FIELDS
-    return node.type == "object_pattern" and bool(_ROW_FIELDS & names_in(node))
+        return (name_of(node) or "") in fields
+    return node.type == "object_pattern" and bool(fields & names_in(node))

@@ -9,6 +9,8 @@ from relevo.migrate.app import App
 from relevo.migrate.source import Source, field, name_of, pairs, string_of, text, unwrap, walk
 
 _DEEP: Final = 40
+UNREAD: Final = "\N{REPLACEMENT CHARACTER}"
+"""Stands in a template for what could not be read off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Values:
         for child in node.named_children:
             if child.type == "template_substitution":
                 value = self.of(source, child.named_children[0], deep)
-                parts.append(str(value) if isinstance(value, str | int) else "\N{REPLACEMENT CHARACTER}")
+                parts.append(str(value) if isinstance(value, str | int) else UNREAD)
             elif child.type == "escape_sequence":
                 return Unknown(node)
             else:

@@ -187,10 +187,10 @@ class _Reader:
     def _task(self, rows: list[dict[str, Any]], settings: dict[str, Any]) -> TaskRow:
         task = TaskRow([self._target(row) for row in rows])
         heats = {value for row in (settings, *rows) if isinstance(value := row.get("temperature"), int | float)}
-        systems = {value for row in (settings, *rows) if (value := _first(row, _SYSTEM)) is not None}
+        systems = [value for row in (settings, *rows) if (value := _first(row, _SYSTEM)) is not None]
         if (
             len(heats) > 1
-            or len(systems) > 1
+            or any(system != systems[0] for system in systems)
             or any(not isinstance(system, str) or UNREAD in system for system in systems)
         ):
             raise Unproved("temperatures or system prompts differ from row to row: relevo has one a task", self.at)

@@ -25,6 +25,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "admin": "relevo.cli.admin:admin",
     "demo": "relevo.cli.demo:demo",
     "scan": "relevo.cli.scan:scan",
+    "migrate": "relevo.cli.migrate:migrate",
 }
 
 

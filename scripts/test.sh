@@ -13,4 +13,7 @@ else
     echo "SKIPPED: the JavaScript client and the example app are not tested, because there is no npm" \
         "(install Node.js 20.19 or newer)" >&2
 fi
+if ! command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then
+    echo "SKIPPED: the example app is not tested in a browser, because there is no chromium" >&2
+fi
 .venv/bin/pytest "$@"

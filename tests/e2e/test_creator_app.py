@@ -42,6 +42,7 @@ def them() -> Iterator[StandIns]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
+        # Root has no sandbox, and what is opened is our own.
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
@@ -188,6 +189,12 @@ def test_a_provider_that_breaks_is_passed_over_and_the_switch_is_shown(after: Ru
         expect(page.locator(".message").last.locator(".answered")).to_be_visible()
         assert trail(page) == ["failed deepseek", "answered qwen"]
         shoot(page, "example-app-switch")
+
+        after.stand_ins.play("qwen", "status-500")
+        after.stand_ins.play("gemini", "status-429")
+        ask(page, "¿Hay alguien?")
+        expect(page.locator(".message").last.get_by_role("alert")).to_have_text("Todos los proveedores fallaron")
+        assert trail(page)[-1].startswith("failed")
 
 
 def test_a_form_shows_the_switch_too(after: Running, browser: Browser) -> None:

@@ -40,9 +40,16 @@ const BODY = {
 
 const SPANISH = /[áéíóúñ¿¡]|\b(el|la|un|una|de|para|como|guion|mis?|qué)\b/i;
 
+const KINDS = [
+  ["script", /\bguion\b|\bscript\b/i],
+  ["analysis", /\banal[iy][sz]/i],
+  ["chat", /(?:)/],
+];
+
 export const answerTo = (provider, prompt) => {
   const language = SPANISH.test(prompt) ? "es" : "en";
-  const kind = /\bguion\b|\bscript\b/i.test(prompt) ? "script" : /\banal[iy][sz]/i.test(prompt) ? "analysis" : "chat";
-  const topic = (prompt.split("\n").at(-1) ?? "").trim().slice(0, 120).replace(/^\p{Lu}/u, (first) => first.toLowerCase());
+  const [kind] = KINDS.find(([, words]) => words.test(prompt));
+  const line = prompt.split("\n").at(-1).trim().slice(0, 120);
+  const topic = line.replace(/^\p{Lu}/u, (first) => first.toLowerCase());
   return `${OPENING[provider]?.[language] ?? ""} ${BODY[kind][language](topic)}`.trim();
 };

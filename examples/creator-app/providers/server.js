@@ -21,12 +21,14 @@ const usageOf = (prompt, text) => ({
 
 const chunk = (model, choice, more = {}) => {
   const choices = [{ index: 0, finish_reason: null, ...choice }];
-  return `data: ${JSON.stringify({ id: "stand-in", object: "chat.completion.chunk", model, choices, ...more })}\n\n`;
+  const body = { id: "stand-in", object: "chat.completion.chunk", model, choices, ...more };
+  return `data: ${JSON.stringify(body)}\n\n`;
 };
 
 const openaiBody = (model, text, usage) => {
   const message = { role: "assistant", content: text };
-  return { id: "stand-in", object: "chat.completion", model, choices: [{ index: 0, message, finish_reason: "stop" }], usage };
+  const choices = [{ index: 0, message, finish_reason: "stop" }];
+  return { id: "stand-in", object: "chat.completion", model, choices, usage };
 };
 
 const geminiBody = (model, text, usage) => ({
@@ -58,7 +60,8 @@ export const startProviders = ({ port = 9900, gapMs = 20 } = {}) => {
   const answer = async (response, json, provider, native, body) => {
     const fault = faults.get(provider) ?? "ok";
     if (fault.startsWith("status-")) {
-      return json(Number(fault.slice(7)), { error: { message: `${provider} is out of order`, code: Number(fault.slice(7)) } });
+      const code = Number(fault.slice("status-".length));
+      return json(code, { error: { message: `${provider} is out of order`, code } });
     }
     const model = body.model ?? native;
     const turns = body.messages ?? body.contents ?? [];

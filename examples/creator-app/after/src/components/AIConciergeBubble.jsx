@@ -30,7 +30,7 @@ const Message = ({ from, text, tried, done, error, restarted }) => {
   return (
     <li className={`message ${from}`}>
       <span className="hidden">{from === "you" ? t("you") : t("assistant")}: </span>
-      {tried?.length > 0 && <ProviderTrail tried={tried} done={done} />}
+      {tried && <ProviderTrail tried={tried} done={done} error={error} />}
       {restarted && (
         <p className="restarted">
           {t("restarted")} {restarted}
@@ -72,7 +72,7 @@ export const AIConciergeBubble = () => {
       remember({ ...(await converse(prompt, show)), task: "CHAT", prompt });
       show({ done: true });
     } catch (error) {
-      show({ done: true, text: "", tried: [], restarted: null, error });
+      show({ done: true, text: "", restarted: null, error });
     }
     setBusy(false);
   };
@@ -87,7 +87,7 @@ export const AIConciergeBubble = () => {
         onClick={() => setOpen(true)}
       >
         <svg viewBox="0 0 24 24" aria-hidden="true">
-          <path d="M12 3c5 0 9 3.4 9 7.7s-4 7.7-9 7.7c-1 0-2-.1-2.9-.4L4 20.5l1.3-4C3.9 15 3 13 3 10.7 3 6.4 7 3 12 3z" />
+          <path d="M12 3c5 0 9 3.4 9 7.7s-4 7.7-9 7.7l-2.9-.4L4 20.5l1.3-4C3.9 15 3 13 3 10.7 3 6.4 7 3 12 3z" />
         </svg>
       </button>
     );

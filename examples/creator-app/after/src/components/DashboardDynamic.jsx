@@ -15,7 +15,8 @@ const Stat = ({ name, value, note }) => (
 
 const ByProvider = ({ answers }) => {
   const { t } = useI18n();
-  const counts = Object.entries(Object.groupBy(answers, (one) => one.provider)).map(([name, of]) => [name, of.length]);
+  const groups = Object.groupBy(answers, (one) => one.provider);
+  const counts = Object.entries(groups).map(([name, { length }]) => [name, length]);
   const most = Math.max(...counts.map(([, count]) => count));
   return (
     <section className="card" aria-label={t("byProvider")}>

@@ -26,7 +26,7 @@ const Result = ({ state }) => {
 
   return (
     <section className="card result" aria-label={t("result")} aria-live="polite" aria-busy={busy}>
-      <ProviderTrail tried={tried} done={Boolean(answer)} />
+      <ProviderTrail tried={tried} done={Boolean(answer)} error={error} />
       {busy && (
         <div className="skeleton" role="status">
           <span className="hidden">{t("generating")}</span>
@@ -67,7 +67,7 @@ const Tool = ({ tool }) => {
       remember({ ...answer, task: tool.task, prompt: form.get("text") });
       setState((now) => ({ ...now, busy: false, answer }));
     } catch (error) {
-      setState({ ...IDLE, error });
+      setState((now) => ({ ...now, busy: false, error }));
     }
   };
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,17 +63,38 @@ def before(them: StandIns, dists: dict[str, Path]) -> Iterator[Running]:
         yield Running(url, dists["before"], them)
 
 
+@contextmanager
+def on_relevo(them: StandIns, dist: Path, folder: Path) -> Iterator[Running]:
+    with gateway(EXAMPLE / "after", folder, them) as relevo:
+        with preview(EXAMPLE / "after", dist, {"RELEVO_URL": relevo.url}) as url:
+            yield Running(url, dist, them)
+
+
+@pytest.fixture(scope="module")
+def shared(them: StandIns, dists: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with on_relevo(them, dists["after"], tmp_path_factory.mktemp("relevo")) as app:
+        yield app
+
+
 @pytest.fixture
-def after(them: StandIns, dists: dict[str, Path], tmp_path: Path) -> Iterator[Running]:
-    with gateway(EXAMPLE / "after", tmp_path, them) as relevo:
-        with preview(EXAMPLE / "after", dists["after"], {"RELEVO_URL": relevo.url}) as url:
-            yield Running(url, dists["after"], them, relevo)
+def after(shared: Running) -> Running:
+    """The app on a relevo that other tests use too: each has a user of its own, and breaks nothing."""
+    return replace(shared, wire=[])
+
+
+@pytest.fixture
+def fragile(them: StandIns, dists: dict[str, Path], tmp_path: Path) -> Iterator[Running]:
+    """The app on a relevo of its own, whose providers may be broken."""
+    with on_relevo(them, dists["after"], tmp_path) as app:
+        yield app
     for provider in ("gemini", "qwen", "deepseek"):
         them.play(provider, "ok")
 
 
 @contextmanager
-def opened(app: Running, browser: Browser, *, locale: str = "es-ES", scheme: str = "light") -> Iterator[Page]:
+def opened(
+    app: Running, browser: Browser, user: str = "ana", *, locale: str = "es-ES", scheme: str = "light"
+) -> Iterator[Page]:
     """A page of the app, signed in, with all that goes over its wire on record. No error may be in its console."""
     context = browser.new_context(
         locale=locale, color_scheme="dark" if scheme == "dark" else "light", viewport={"width": 1060, "height": 800}
@@ -87,10 +109,10 @@ def opened(app: Running, browser: Browser, *, locale: str = "es-ES", scheme: str
     page.on("request", note)
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(app.url)
-    page.get_by_label(re.compile("Correo|E-mail")).fill("ana@example.com")
+    page.get_by_label(re.compile("Correo|E-mail")).fill(f"{user}@example.com")
     page.get_by_label(re.compile("Contraseña|Password")).fill("cualquiera")
     page.get_by_role("button", name=re.compile("Entrar|Sign in")).click()
-    expect(page.get_by_text("ana@example.com")).to_be_visible()
+    expect(page.get_by_text(f"{user}@example.com")).to_be_visible()
     yield page
     app.wire += [line for request in requests for line in _lines(request)]
     context.close()
@@ -176,31 +198,31 @@ def test_after_works_and_no_key_is_anywhere(after: Running, browser: Browser) ->
     assert not SHAPE_OF_A_KEY.search(seen)
 
 
-def test_a_provider_that_breaks_is_passed_over_and_the_switch_is_shown(after: Running, browser: Browser) -> None:
+def test_a_provider_that_breaks_is_passed_over_and_the_switch_is_shown(fragile: Running, browser: Browser) -> None:
     """The first provider breaks while the page is open: the bubble still answers, and shows who did."""
-    with opened(after, browser) as page:
+    with opened(fragile, browser) as page:
         ask(page, "¿Qué publico hoy?")
         expect(page.locator(".message").last).to_contain_text("siguiente video.")
         assert trail(page) == ["answered deepseek"]
 
-        after.stand_ins.play("deepseek", "status-503")
+        fragile.stand_ins.play("deepseek", "status-503")
         ask(page, "¿Y mañana?")
         expect(page.locator(".message").last).to_contain_text("¡Con gusto! Sobre «¿Y mañana?»")
         expect(page.locator(".message").last.locator(".answered")).to_be_visible()
         assert trail(page) == ["failed deepseek", "answered qwen"]
         shoot(page, "example-app-switch")
 
-        after.stand_ins.play("qwen", "status-500")
-        after.stand_ins.play("gemini", "status-429")
+        fragile.stand_ins.play("qwen", "status-500")
+        fragile.stand_ins.play("gemini", "status-429")
         ask(page, "¿Hay alguien?")
         expect(page.locator(".message").last.get_by_role("alert")).to_have_text("Todos los proveedores fallaron")
         assert trail(page)[-1].startswith("failed")
 
 
-def test_a_form_shows_the_switch_too(after: Running, browser: Browser) -> None:
+def test_a_form_shows_the_switch_too(fragile: Running, browser: Browser) -> None:
     """`generateWithFallback` names each provider as it is tried."""
-    after.stand_ins.play("gemini", "status-500")
-    with opened(after, browser) as page:
+    fragile.stand_ins.play("gemini", "status-500")
+    with opened(fragile, browser) as page:
         use_tool(page, "Guion viral")
         result = page.get_by_role("region", name="Resultado")
         expect(result).to_contain_text("¡Con gusto!")
@@ -212,7 +234,7 @@ def test_without_credits_the_words_of_the_server_and_the_way_out_are_shown(
     after: Running, browser: Browser
 ) -> None:
     """Credits run out: the 402's own text, and a link to top up."""
-    with opened(after, browser) as page:
+    with opened(after, browser, "eva") as page:
         result = page.get_by_role("region", name="Resultado")
         for _ in range(3):
             use_tool(page, "Guion viral")
@@ -228,10 +250,10 @@ def test_without_credits_the_words_of_the_server_and_the_way_out_are_shown(
         expect(page.locator(".message").last).to_contain_text("Créditos insuficientes: hacen falta 2 y hay 0.")
 
 
-def test_a_stream_that_is_cut_starts_again_and_is_whole(after: Running, browser: Browser) -> None:
+def test_a_stream_that_is_cut_starts_again_and_is_whole(fragile: Running, browser: Browser) -> None:
     """What was shown of the answer that broke off is taken away, and the next one is whole."""
-    after.stand_ins.play("deepseek", "cut")
-    with opened(after, browser) as page:
+    fragile.stand_ins.play("deepseek", "cut")
+    with opened(fragile, browser) as page:
         page.get_by_role("button", name="Abrir el asistente").click()
         page.evaluate("""() => {
             window.seen = [];
@@ -253,7 +275,7 @@ def test_a_stream_that_is_cut_starts_again_and_is_whole(after: Running, browser:
 
 def test_a_session_that_ends_is_renewed_and_nobody_notices(after: Running, browser: Browser) -> None:
     """An old token is exchanged for a new one before the next call."""
-    with opened(after, browser) as page:
+    with opened(after, browser, "leo") as page:
         page.evaluate("""() => {
             const session = JSON.parse(localStorage.getItem("chispa.session"));
             localStorage.setItem("chispa.session", JSON.stringify({ ...session, expires_at: 0 }));
@@ -267,7 +289,7 @@ def test_a_session_that_ends_is_renewed_and_nobody_notices(after: Running, brows
 
 def test_it_speaks_english_in_the_dark_on_a_phone(after: Running, browser: Browser) -> None:
     """Language and colours are the browser's; on a narrow screen nothing sticks out."""
-    with opened(after, browser, locale="en-US", scheme="dark") as page:
+    with opened(after, browser, "amy", locale="en-US", scheme="dark") as page:
         use_tool(page, "Viral script")
         expect(page.get_by_role("region", name="Result")).to_contain_text("HOOK")
         shoot(page, "example-app-dark")

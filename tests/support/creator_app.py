@@ -54,7 +54,6 @@ class Running:
     url: str
     dist: Path
     stand_ins: StandIns
-    relevo: Served | None = None
     wire: list[str] = field(default_factory=list)
     """Every request and response of the page: addresses, headers, bodies."""
 

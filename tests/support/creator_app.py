@@ -22,14 +22,18 @@ KEYS = {
     "VITE_DEEPSEEK_API_KEY": "sk-" + "1nvented0for0a0test0000000000ds0",
 }
 """What *before* has in its bundle: of the shape of keys, and invented."""
+NODE_MIN = (20, 19)
 _API_KEYS = ("GEMINI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY")
 
 
 def missing() -> str:
     """What this machine lacks for the tests of the app; empty where nothing is."""
     installed = all((EXAMPLE / app / "node_modules").is_dir() for app in ("before", "after"))
-    if not (shutil.which("npm") and installed):
+    if not (shutil.which("node") and installed):
         return "install Node.js and npm, then make test"
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    if tuple(map(int, version.strip().lstrip("v").split(".")))[:2] < NODE_MIN:
+        return "install Node.js 20.19 or newer, which Vite asks for"
     return "" if CHROMIUM else "install chromium"
 
 

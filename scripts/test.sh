@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Everything: the checks, all Python tests, the JavaScript client.
+# Everything: the checks, all Python tests, the JavaScript client, the example app in a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 .venv/bin/ruff format --check -q . || { echo "not formatted: make format" >&2; exit 1; }
 .venv/bin/ruff check -q .
 .venv/bin/mypy
 if command -v npm >/dev/null 2>&1; then
-    npm ci --prefix clients/js --no-audit --no-fund --silent
+    for folder in clients/js examples/creator-app/before examples/creator-app/after; do
+        npm ci --prefix "$folder" --no-audit --no-fund --silent
+    done
 else
-    echo "SKIPPED: the JavaScript client is not tested, because there is no npm (install Node.js 18 or newer)" >&2
+    echo "SKIPPED: the JavaScript client and the example app are not tested, because there is no npm" \
+        "(install Node.js 20.19 or newer)" >&2
+fi
+if ! command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then
+    echo "SKIPPED: the example app is not tested in a browser, because there is no chromium" >&2
 fi
 .venv/bin/pytest "$@"

@@ -12,6 +12,7 @@ import pytest
 
 from relevo.core.errors import Fault, Phase, UpstreamError
 from relevo.upstream.base import Transport
+from relevo.upstream.connection import PIECE_BYTES_MAX
 from relevo.upstream.http_transport import HttpTransport
 from support.aiohttp_transport import AiohttpTransport
 from support.wire import CLOSE, HANG, RESET, Answer, exchange, until, wire
@@ -36,6 +37,7 @@ AIOHTTP_DIFFERS: Final = {
     "test_a_release_waits_a_moment_behind_the_caller": "closes instead",
     "test_a_connection_that_speaks_unasked_is_discarded": "keeps it",
     "test_a_closed_transport_leaves_nothing_open": "leaves the reader waiting",
+    "test_a_fast_provider_leaves_others_their_turn": "hands out all that is there, and goes on at once",
 }
 """Case or test to what the library does instead; a case that is no longer true fails. Tests may hang: not run."""
 
@@ -338,6 +340,29 @@ async def test_a_reader_that_does_not_read_stops_the_provider(transport: Transpo
 
         assert stopped_at < 20_000_000  # the buffers of the system
         assert read == size
+
+
+async def test_a_fast_provider_leaves_others_their_turn(transport: Transport) -> None:
+    """What arrived at once is handed out in small pieces, and others run before each of them."""
+    async with wire([[HTTP + b"content-length: 1000000\r\n\r\n", b"x" * 1_000_000]]) as server:
+        reply = await transport.open(server.url, (), b"", lambda _phase: None)
+        sizes, turns_before, turns = [], [], [0]
+
+        async def other() -> None:
+            while True:
+                turns[0] += 1
+                await asyncio.sleep(0)
+
+        running = asyncio.ensure_future(other())
+        while data := await reply.read():
+            sizes.append(len(data))
+            turns_before.append(turns[0])
+        running.cancel()
+        reply.release()
+
+    assert sum(sizes) == 1_000_000
+    assert max(sizes) <= PIECE_BYTES_MAX
+    assert len(set(turns_before)) == len(sizes)
 
 
 async def test_a_closed_transport_leaves_nothing_open(transport: Transport) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -285,6 +286,22 @@ async def test_idle_streams_stay_alive_and_end_whole(tmp_path: Path, monkeypatch
         frames = Frames.of(unchunked(text).decode())
         assert (frames.content, frames.done) == ("hola", True)
         assert frames.comments >= 2
+
+
+async def test_no_beat_is_written_after_the_end(tmp_path: Path) -> None:
+    """A comment that was due as its stream ended is not sent: nothing follows the end, and no task fails."""
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
+    async with upstream(streamed("hola")) as a, running(config_text({"a": a.base_url}), tmp_path) as gateway:
+        pulse = gateway.server._app._pulse
+        pulse._beat_s, pulse._tick_s = -1, 0  # every turn of the loop is a time to beat
+        for _ in range(10):
+            streams = await asyncio.gather(*[gateway.stream() for _ in range(5)])
+            assert all(frames.done for frames in streams)
+        assert not pulse._beats
+    gc.collect()
+
+    assert failures == []
 
 
 def unchunked(answer: bytes) -> bytes:

@@ -40,6 +40,7 @@ class EventStream:
         self._headers = headers
         self._clock = clock
         self._pulse = pulse
+        self._left = False
         self.opened = False
         self.written_s = 0.0
         """When the last write began."""
@@ -94,8 +95,9 @@ class EventStream:
         await self._write(_COMMENT)
 
     def leave(self) -> None:
-        """Nobody is there any more: no further beats."""
-        self._pulse.streams.discard(self)
+        """Nobody is there any more, or all is said: no further beats, also none that has begun."""
+        self._left = True
+        self._pulse.remove(self)
 
     async def _frame(self, fields: dict[str, Any]) -> None:
         await self._write(b"data: " + encode(fields) + b"\n\n")
@@ -104,7 +106,8 @@ class EventStream:
         if not self.opened:
             self.opened = True
             await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS + self._headers})
-            self._pulse.add(self)
+            if not self._left:  # the write may have waited for a reader who then went
+                self._pulse.add(self)
         self.written_s = self._clock.now_s()
         self.writing = True
         try:
@@ -132,7 +135,7 @@ class Pulse:
         self._beat_s = beat_s
         self._tick_s = tick_s
         self._task: asyncio.Task[None] | None = None
-        self._beats: set[asyncio.Task[None]] = set()
+        self._beats: dict[EventStream, asyncio.Task[None]] = {}
         self.streams: set[EventStream] = set()
 
     def add(self, stream: EventStream) -> None:
@@ -141,16 +144,22 @@ class Pulse:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="relevo-pulse")
 
+    def remove(self, stream: EventStream) -> None:
+        """Look after it no longer."""
+        self.streams.discard(stream)
+        beat = self._beats.pop(stream, None)
+        if beat is not None:
+            beat.cancel()
+
     async def _run(self) -> None:
         while self.streams:
             await asyncio.sleep(self._tick_s)
             due_s = self._clock.now_s() - self._beat_s
             due = [s for s in self.streams if not s.writing and s.written_s <= due_s]
             for number, stream in enumerate(due, start=1):
-                if stream in self.streams:
-                    task = asyncio.get_running_loop().create_task(stream.beat())
-                    self._beats.add(task)
-                    task.add_done_callback(self._beats.discard)
+                beat = self._beats.get(stream)
+                if stream in self.streams and (beat is None or beat.done()):
+                    self._beats[stream] = asyncio.get_running_loop().create_task(stream.beat())
                 if number % _BEATS_AT_ONCE == 0:
                     await asyncio.sleep(0)  # thousands in a row would hold everybody else up
         self._task = None

@@ -16,4 +16,18 @@ fi
 if ! command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then
     echo "SKIPPED: the example app is not tested in a browser, because there is no chromium" >&2
 fi
-.venv/bin/pytest "$@"
+if [ "$#" -gt 0 ]; then # a choice of tests, as ARGS of pytest
+    exec .venv/bin/pytest "$@"
+fi
+# Two lanes at a time: tests of faults and of whole processes mostly wait for deadlines, the others compute.
+waiting=(tests/e2e tests/faults)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+.venv/bin/pytest -p no:cacheprovider "${waiting[@]}" >"$log" 2>&1 &
+lane=$!
+failed=0
+.venv/bin/pytest "${waiting[@]/#/--ignore=}" || failed=$?
+echo "the tests that wait, ${waiting[*]}:"
+wait "$lane" || failed=$?
+cat "$log"
+exit "$failed"

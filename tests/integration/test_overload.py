@@ -190,14 +190,16 @@ async def test_a_slow_reader_who_keeps_up_gets_everything(tmp_path: Path, monkey
     monkeypatch.setattr(protocol, "STALL_S_MAX", 2)
     piece = delta("x" * 16_000)
     script = sse(*[piece] * 60, delta(None, "stop", usage={"prompt_tokens": 7, "completion_tokens": 3}), "[DONE]")
+    tasks = '[tasks.T]\ntargets = [{ provider = "a", model = "m" }]\n'  # no limit on its length
     async with upstream(script) as a:
-        async with running(config_text({"a": a.base_url}), tmp_path) as gateway:
+        async with running(config_text({"a": a.base_url}, tasks=tasks), tmp_path) as gateway:
             client = await connected(gateway)
             with client:
                 client.send(chat_request(gateway, b'{"prompt":"x","stream":true}'))
-                got = b""
-                while b"data: [DONE]" not in got[-100:]:
-                    got += await asyncio.get_running_loop().sock_recv(client, 65_536)
+                got, piece_read = b"", b"?"
+                while piece_read and b"data: [DONE]" not in got[-100:]:
+                    piece_read = await asyncio.get_running_loop().sock_recv(client, 65_536)
+                    got += piece_read
                     await asyncio.sleep(0.001)
 
     assert got.count(b"x" * 100) == 60 * 160

@@ -19,7 +19,7 @@ class Paced:
 
 async def test_it_follows_measured_health_within_20_calls_of_a_change(tmp_path: Path) -> None:
     """The slow one becomes the fast one, then the fast one dies: each time the others notice by themselves."""
-    fast, slow = Paced(0.0), Paced(0.06)
+    fast, slow = Paced(0.0), Paced(0.15)
     async with upstream(choose=slow) as a, upstream(choose=fast) as b:
         names = {"a": a.base_url, "b": b.base_url}
         tasks = '[tasks.T]\norder = "fastest"\ntargets = [{ provider = "a", model = "m" }, { provider = "b", model = "m" }]\n'
@@ -30,11 +30,11 @@ async def test_it_follows_measured_health_within_20_calls_of_a_change(tmp_path: 
                 return [(await gateway.chat(prompt="Hola")).json["provider"] for _ in range(calls)]
 
             await served(4)
-            assert (await served(12)).count("b") >= 10
+            assert (await served(12)).count("b") >= 9
 
-            fast.wait_s, slow.wait_s = 0.06, 0.0
+            fast.wait_s, slow.wait_s = 0.15, 0.0
             await served(20)
-            assert (await served(12)).count("a") >= 10
+            assert (await served(12)).count("a") >= 9
 
             slow.dead = True
             await served(5)

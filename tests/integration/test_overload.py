@@ -190,14 +190,16 @@ async def test_a_slow_reader_who_keeps_up_gets_everything(tmp_path: Path, monkey
     monkeypatch.setattr(protocol, "STALL_S_MAX", 2)
     piece = delta("x" * 16_000)
     script = sse(*[piece] * 60, delta(None, "stop", usage={"prompt_tokens": 7, "completion_tokens": 3}), "[DONE]")
+    tasks = '[tasks.T]\ntargets = [{ provider = "a", model = "m" }]\n'  # no limit on its length
     async with upstream(script) as a:
-        async with running(config_text({"a": a.base_url}), tmp_path) as gateway:
+        async with running(config_text({"a": a.base_url}, tasks=tasks), tmp_path) as gateway:
             client = await connected(gateway)
             with client:
                 client.send(chat_request(gateway, b'{"prompt":"x","stream":true}'))
-                got = b""
-                while b"data: [DONE]" not in got[-100:]:
-                    got += await asyncio.get_running_loop().sock_recv(client, 65_536)
+                got, piece_read = b"", b"?"
+                while piece_read and b"data: [DONE]" not in got[-100:]:
+                    piece_read = await asyncio.get_running_loop().sock_recv(client, 65_536)
+                    got += piece_read
                     await asyncio.sleep(0.001)
 
     assert got.count(b"x" * 100) == 60 * 160
@@ -230,21 +232,33 @@ async def test_half_heads_are_closed_and_hold_up_nobody(tmp_path: Path, monkeypa
     assert answered > 5
 
 
+async def scrape_unread(gateway: Gateway, scraper: socket.socket) -> None:
+    """Ask for metrics, each time when the last answer is written and read by nobody, until the server waits."""
+    (server_side,) = [c for c in connections(gateway.server.admin) if c.client == scraper.getsockname()]
+    while not server_side.flow.write_paused:
+        last = server_side.cycle
+        await asyncio.get_running_loop().sock_sendall(scraper, b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+        while not server_side.flow.write_paused and (
+            server_side.cycle is last or not server_side.cycle.response_complete
+        ):
+            await asyncio.sleep(0.001)
+
+
 async def test_scrapers_that_never_read_hold_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Metrics that nobody takes are cut after a time; calls, and other scrapers, are served meanwhile."""
     monkeypatch.setattr(protocol, "STALL_S_MAX", 0.3)
     async with upstream(streamed()) as a:
         async with running(config_text({"a": a.base_url}), tmp_path) as gateway:
             scrapers = [await connected(gateway, admin=True) for _ in range(20)]
-            for scraper in scrapers:
-                await asyncio.get_running_loop().sock_sendall(
-                    scraper, b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n" * 200
-                )
+            while len(connections(gateway.server.admin)) < len(scrapers):
+                await asyncio.sleep(0.005)
+            filling = asyncio.gather(*[scrape_unread(gateway, scraper) for scraper in scrapers])
             while not any(c.flow.write_paused for c in connections(gateway.server.admin)):
                 await asyncio.sleep(0.005)
 
             answer = await gateway.chat(prompt="Hola")
             page = await metrics(gateway)
+            await filling
             for scraper in scrapers:
                 assert await asyncio.wait_for(is_cut(scraper), 10)
                 scraper.close()

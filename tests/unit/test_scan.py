@@ -119,8 +119,10 @@ def test_clean_trees_give_no_false_alarm(tmp_path: Path) -> None:
 
 
 def test_this_project_gives_nothing_away() -> None:
-    """Our own tree is clean, with all its tests about keys."""
-    assert [each for each in scan_folder(ROOT).findings if each.severity] == []
+    """Our own tree is clean, with all its tests about keys; the example app before its move is not, and is found."""
+    found = [each for each in scan_folder(ROOT).findings if each.severity]
+
+    assert {each.path for each in found} == {"examples/creator-app/before/src/lib/aiOrchestrator.js"}
 
 
 @pytest.mark.parametrize(

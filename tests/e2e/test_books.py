@@ -173,7 +173,8 @@ def test_a_backup_under_load_restores_to_books_that_add_up(tmp_path: Path) -> No
     copy.close()
     ok(tmp_path, "credits", "grant", "later", "5")
     done = read(tmp_path, "restore", "copy1.db")
-    assert (done["swept"], done["accounts"]) == (1, 3)  # ana, user0, user1
+    assert done["accounts"] == 3  # ana, user0, user1
+    assert 1 <= done["swept"] <= 3  # the one above, and those of calls that ran while the copy was made
     verified = read(tmp_path, "ledger", "verify")
     assert (verified["ok"], verified["open_holds"], verified["accounts"]) == (True, 0, 3)
     assert Path(done["aside"]).is_file()
